@@ -1,0 +1,1 @@
+"""Whatever acts: policies, renderers and dialects, engines, and the rollout."""

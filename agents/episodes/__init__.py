@@ -1,0 +1,1 @@
+"""What happens to what agents did: store, replay, score, view."""

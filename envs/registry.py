@@ -1,0 +1,105 @@
+"""Every environment, by id: what it is, where its class is, and what it needs. Nothing here imports a family."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from turngym.envs.types import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One registered environment."""
+
+    id: str
+    family: str
+    about: str
+    entry_point: str
+    """``module:Class``, imported only when an environment is made."""
+    tasks: str
+    """``module:function`` that lists the task names."""
+    missing: str
+    """``module:function`` that returns the one command that makes the environment ready here, or None if it is."""
+    nondeterministic: bool = False
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+    def task_names(self) -> list[str]:
+        """List the names of this environment's tasks."""
+        return list(load(self.tasks)())
+
+    def what_is_missing(self) -> str | None:
+        """Return the command that makes this environment ready here, or None if it is ready."""
+        answer: str | None = load(self.missing)()
+        return answer
+
+
+_ENTRIES: dict[str, Entry] = {}
+
+
+def load(target: str) -> Callable[..., Any]:
+    """Import ``module:name``."""
+    module, _, name = target.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def register(entry: Entry) -> None:
+    """Register an environment with TurnGym and with Gymnasium. Third parties call this too; again is a no-op."""
+    from gymnasium.envs.registration import register as gym_register
+    from gymnasium.envs.registration import registry
+
+    _ENTRIES[entry.id] = entry
+    if entry.id not in registry:
+        gym_register(
+            id=entry.id,
+            entry_point=entry.entry_point,
+            kwargs=dict(entry.kwargs),
+            nondeterministic=entry.nondeterministic,
+        )
+
+
+def register_envs() -> None:
+    """Register the environments that ship with TurnGym (Gymnasium calls this through its entry-point group)."""
+    for entry in SHIPPED:
+        register(entry)
+
+
+def entries() -> list[Entry]:
+    """List all registered environments."""
+    register_envs()
+    return list(_ENTRIES.values())
+
+
+def find(env_id: str) -> Entry:
+    """Return the entry of ``env_id``; :class:`BadInput` names the nearest one if there is none."""
+    known = {entry.id: entry for entry in entries()}
+    if env_id in known:
+        return known[env_id]
+    near = difflib.get_close_matches(env_id, known, n=1, cutoff=0.4)
+    hint = f"; did you mean {near[0]!r}?" if near else f"; there is {', '.join(known)}"
+    raise BadInput(f"unknown environment {env_id!r}{hint}")
+
+
+def make(env_id: str, **kwargs: Any) -> Any:
+    """``gymnasium.make`` with a clear :class:`BadInput` for an unknown id."""
+    import gymnasium as gym
+
+    if ":" not in env_id and env_id not in gym.registry:
+        find(env_id)
+    return gym.make(env_id, **kwargs)
+
+
+SHIPPED = (
+    Entry(
+        id="turngym/MiniWoB-v0",
+        family="browser",
+        about="MiniWoB++ pages in real Chromium, seen as pixels.",
+        entry_point="turngym.envs.browser.miniwob:MiniWoBEnv",
+        tasks="turngym.envs.browser.miniwob:task_names",
+        missing="turngym.envs.browser.miniwob:missing",
+    ),
+)
