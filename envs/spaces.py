@@ -6,14 +6,15 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
 
 from turngym.envs.types import ToolCall
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 Schema = dict[str, Any]
 
@@ -67,10 +68,14 @@ class Tool:
 
     @functools.cached_property
     def _validator(self) -> Draft202012Validator:
+        from jsonschema import Draft202012Validator
+
         return Draft202012Validator(self.schema)
 
     def explain(self, arguments: Any) -> str | None:
         """Say why ``arguments`` do not fit this tool, or None if they do."""
+        from jsonschema.exceptions import best_match
+
         problem = best_match(self._validator.iter_errors(arguments))
         if problem is None:
             return None
