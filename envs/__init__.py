@@ -1,4 +1,4 @@
-"""Environments: the nouns, the spaces, the registry, and the families. Importing this loads no browser, torch or engine."""
+"""Environments: nouns, spaces, registry, families. Importing this loads no browser, torch or container engine."""
 
 from turngym.envs.core import Outcome, Refused, TurnEnv
 from turngym.envs.registry import Entry, entries, find, make, register

@@ -53,7 +53,7 @@ class TurnEnv(gym.Env[Observation, ToolCall]):
     ``error``, ``stop_reason`` and ``infra_error``.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 4}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 4}
     action_space: ToolCallSpace
     seed_visible: ClassVar[bool] = True
     """False where starts legitimately look alike whatever the seed."""
@@ -157,7 +157,7 @@ class TurnEnv(gym.Env[Observation, ToolCall]):
         info = self._info(error=error, stop=stop)
         return self._observation(), float(outcome.reward), terminated, self._over and not terminated, info
 
-    def render(self) -> Image | None:  # type: ignore[override]
+    def render(self) -> Image | None:
         """Return the newest picture."""
         return self._images[-1].copy() if self.render_mode == "rgb_array" and self._images else None
 

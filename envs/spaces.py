@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -39,7 +39,8 @@ class Tool:
         """Build a tool from a typed function: annotations become the schema, the docstring's first line the description."""
         from pydantic import TypeAdapter
 
-        schema = TypeAdapter(function).json_schema()
+        adapter: Any = TypeAdapter(cast(Any, function))
+        schema = adapter.json_schema()
         properties = {
             name: {k: v for k, v in spec.items() if k != "title"} for name, spec in schema.get("properties", {}).items()
         }
@@ -137,7 +138,7 @@ class ToolCallSpace(gym.Space[ToolCall]):
         tool = self._tools[self.names[int(self.np_random.integers(len(self._tools)))]]
         return {"name": tool.name, "arguments": {k: _draw(s, self.np_random) for k, s in tool.parameters.items()}}
 
-    def to_jsonable(self, sample_n: Sequence[ToolCall]) -> list[ToolCall]:
+    def to_jsonable(self, sample_n: Iterable[ToolCall]) -> list[ToolCall]:
         """Calls are JSON already."""
         return [{"name": call["name"], "arguments": dict(call["arguments"])} for call in sample_n]
 

@@ -25,7 +25,7 @@ class AfterGymnasium:
         """Wrap gymnasium's own loader; leave every other module alone."""
         if name != "gymnasium":
             return None
-        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        sys.meta_path.remove(self)
         from importlib.util import find_spec
 
         spec = find_spec(name)
@@ -43,4 +43,4 @@ class AfterGymnasium:
 def install() -> None:
     """Wait for gymnasium; a no-op if it is here already or someone waits already."""
     if "gymnasium" not in sys.modules and not any(isinstance(f, AfterGymnasium) for f in sys.meta_path):
-        sys.meta_path.insert(0, AfterGymnasium())  # type: ignore[arg-type]
+        sys.meta_path.insert(0, AfterGymnasium())
