@@ -53,7 +53,7 @@ class TurnEnv(gym.Env[Observation, ToolCall]):
     ``error``, ``stop_reason`` and ``infra_error``.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 4}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 4}  # noqa: RUF012
     action_space: ToolCallSpace
     seed_visible: ClassVar[bool] = True
     """False where starts legitimately look alike whatever the seed."""

@@ -36,7 +36,7 @@ class Tool:
 
     @classmethod
     def from_function(cls, function: Callable[..., Any]) -> Tool:
-        """Build a tool from a typed function: annotations become the schema, the docstring's first line the description."""
+        """Build a tool from a typed function: its annotations and the first line of its docstring."""
         from pydantic import TypeAdapter
 
         adapter: Any = TypeAdapter(cast(Any, function))

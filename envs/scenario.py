@@ -1,0 +1,209 @@
+"""Scenarios: a recipe read from YAML, checked key by key. Data only; what runs it lies to the right (agents, trainers)."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from turngym.envs.registry import find, load
+from turngym.envs.types import BadInput, Split
+
+Kwargs = dict[str, Any]
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EnvironmentBlock(BaseModel):
+    """``environment``: an id, and any keyword that the environment's constructor takes."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    id: str
+
+    @property
+    def kwargs(self) -> Kwargs:
+        """Keywords for ``gymnasium.make``."""
+        return dict(self.model_extra or {})
+
+
+class ContextBlock(_Block):
+    """``policy.context``: what of the past a turn still sees."""
+
+    images: int | None = Field(default=None, ge=1)
+    """Keep the images of the last k observations; None keeps all."""
+
+
+class PolicyBlock(_Block):
+    """``policy``: the model and how it speaks."""
+
+    model: str = "tiny-qwen2_5_vl"
+    """``tiny-qwen2_5_vl``, ``tiny-qwen3_vl``, a local folder or a hub id."""
+    dialect: str = "qwen-tools"
+    prompt: str | None = None
+    """System prompt: a file of ``agents/prompts``. Default: ``tools`` (lists the tools), but ``none`` for tiny models,
+    which are born knowing nothing and could not read it."""
+    context: ContextBlock = ContextBlock()
+    temperature: float = Field(default=1.0, ge=0.0)
+    max_new_tokens: int = Field(default=48, ge=1)
+    """Per turn."""
+
+
+class WarmStartBlock(_Block):
+    """``warm_start``: supervised learning on oracle episodes before RL."""
+
+    episodes: int = Field(default=1500, ge=1)
+    steps: int = Field(default=500, ge=0)
+    """At most this many; it stops earlier once ``until`` is measured."""
+    batch_size: int = Field(default=32, ge=1)
+    lr: float = Field(default=1e-3, gt=0)
+    until: float | None = Field(default=None, ge=0, le=1)
+    """Stop when sampled success on the training split reaches this."""
+    check_every: int = Field(default=20, ge=1)
+    check_from: int = Field(default=0, ge=0)
+    check_episodes: int = Field(default=100, ge=1)
+    screen_reading: float = Field(default=1.0, ge=0)
+    """Weight of the screen-reading target; 0 turns it off."""
+
+
+class TrainBlock(_Block):
+    """``train``: reinforcement learning."""
+
+    algorithm: Literal["grpo"] = "grpo"
+    groups: int = Field(default=8, ge=1)
+    group_size: int = Field(default=8, ge=1)
+    steps: int = Field(default=60, ge=0)
+    until: float | None = Field(default=None, ge=0, le=1)
+    """Stop when the mean success of the last ten steps reaches this."""
+    lr: float = Field(default=1e-4, gt=0)
+    epochs: int = Field(default=2, ge=1)
+    minibatch: int = Field(default=64, ge=1)
+    """Rows (turns) an optimiser step."""
+    clip_low: float = Field(default=0.2, gt=0)
+    clip_high: float = Field(default=0.28, gt=0)
+    advantage: Literal["grpo", "dr_grpo", "rloo"] = "grpo"
+    aggregation: Literal["traj-turn-token", "token-mean", "seq-token"] = "traj-turn-token"
+    entropy: float = Field(default=0.0, ge=0)
+    """Weight of the entropy term; with ``entropy_target``, its starting value."""
+    entropy_target: float | None = Field(default=None, ge=0)
+    """Nats a token; a controller moves the weight to hold it."""
+    kl: float = Field(default=0.0, ge=0)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    refill: float = Field(default=1.0, ge=1)
+    """Sample at most this many times ``groups`` to replace groups of equal reward."""
+    checkpoint_every: int = Field(default=50, ge=1)
+
+
+class EvaluateBlock(_Block):
+    """``evaluate``: success on seeds that training never sees."""
+
+    episodes: int = Field(default=200, ge=1)
+    split: Split = "test"
+    temperature: float | None = Field(default=None, ge=0)
+    """None: as in ``policy``."""
+
+
+class Scenario(_Block):
+    """A recipe: environment, policy, training, evaluation."""
+
+    name: str
+    about: str = ""
+    environment: EnvironmentBlock
+    policy: PolicyBlock = PolicyBlock()
+    warm_start: WarmStartBlock | None = None
+    train: TrainBlock = TrainBlock()
+    evaluate: EvaluateBlock = EvaluateBlock()
+    seed: int = Field(default=0, ge=0)
+    workers: int = Field(default=2, ge=1)
+    """Environment processes."""
+    slots: int = Field(default=32, ge=1)
+    """Environments a process holds at once."""
+
+
+def shipped() -> dict[str, Path]:
+    """Return the scenarios that ship with TurnGym, by name."""
+    folder = Path(str(resources.files("turngym.scenarios")))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def read(name: str, overrides: list[str] | None = None) -> Scenario:
+    """Read a scenario by path or shipped name and apply ``key.path=value`` overrides.
+
+    Raises :class:`BadInput` with one line that names the key and the nearest valid one.
+    """
+    path = Path(name)
+    if not path.suffix and name in shipped():
+        path = shipped()[name]
+    if not path.is_file():
+        known = shipped()
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+        raise BadInput(f"no scenario {name!r}: not a file, and " + (f"the nearest shipped one is {near[0]!r}" if near
+                       else f"the shipped ones are {', '.join(known) or 'none'}"))  # fmt: skip
+    try:
+        data = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise BadInput(f"{path}: a scenario is a mapping of keys, got {type(data).__name__}")
+    for override in overrides or []:
+        _override(data, override)
+    return parse(data, str(path))
+
+
+def parse(data: dict[str, Any], where: str) -> Scenario:
+    """Check a scenario's data; ``where`` names its source in errors."""
+    try:
+        scenario = Scenario.model_validate(data)
+    except ValidationError as error:
+        raise BadInput(f"{where}: {_explain(error)}") from None
+    _check_kwargs(scenario.environment, where)
+    return scenario
+
+
+def _override(data: dict[str, Any], text: str) -> None:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise BadInput(f"--set {text!r}: expected key=value, such as train.steps=10")
+    *parents, last = key.split(".")
+    for parent in parents:
+        child = data.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise BadInput(f"--set {text!r}: {parent!r} is not a block of keys")
+        data = child
+    data[last] = yaml.safe_load(value)
+
+
+def _explain(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    path = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] != "extra_forbidden":
+        return f"{path}: {problem['msg'][:1].lower()}{problem['msg'][1:]}"
+    model: type[BaseModel] = Scenario
+    for part in problem["loc"][:-1]:
+        kinds = [a for a in _arms(model.model_fields[str(part)].annotation) if issubclass(a, BaseModel)]
+        model = kinds[0]
+    return f"unknown key {path!r}{nearest(str(problem['loc'][-1]), list(model.model_fields))}"
+
+
+def _arms(annotation: Any) -> list[type]:
+    return [arm for arm in getattr(annotation, "__args__", (annotation,)) if isinstance(arm, type)]
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """Return ``; did you mean 'x'?`` or the list of valid words."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else f"; valid are {', '.join(known)}"
+
+
+def _check_kwargs(block: EnvironmentBlock, where: str) -> None:
+    entry = find(block.id)
+    known = [p for p in inspect.signature(load(entry.entry_point)).parameters if p != "render_mode"]
+    for key in block.kwargs:
+        if key not in known:
+            raise BadInput(f"{where}: unknown key 'environment.{key}'{nearest(key, known)}")
