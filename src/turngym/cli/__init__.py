@@ -1,1 +1,26 @@
-"""The command line."""
+"""The command line: thin commands over the libraries, and one place that turns errors into exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command in ``argv`` (default: the process's own arguments) and return the exit code.
+
+    0: done. 1: a check, a replay or a bar failed, or something of ours broke. 2: bad input. 130: interrupted.
+    Whatever is not 0 leaves one line on stderr, unless the command's own output says it; only a bug leaves a traceback.
+    """
+    try:
+        # Inside the try, so that Ctrl-C during the first tenth of a second is one line too.
+        from turngym.cli.app import run
+
+        return run(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:
+        print("turngym: interrupted", file=sys.stderr)
+        return INTERRUPTED
