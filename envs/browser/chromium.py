@@ -1,0 +1,76 @@
+"""Find the browser on this machine, and the flags it is launched with. Never a download."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from turngym.envs.types import BadInput
+
+VARIABLE = "TURNGYM_CHROMIUM"
+"""Environment variable that overrides the search with the path of an executable."""
+
+INSTALL = "apt-get install -y chromium-headless-shell"
+
+HEADLESS_SHELLS = ("/usr/lib/chromium/chromium-headless-shell", "chromium-headless-shell", "chrome-headless-shell")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--disable-breakpad",
+    "--mute-audio",
+    "--disable-extensions",
+    "--force-color-profile=srgb",
+    "--hide-scrollbars",
+    "--force-device-scale-factor=1",
+    "--font-render-hinting=none",
+    "--disable-renderer-backgrounding",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-background-timer-throttling",
+    "--disable-lcd-text",
+    "--disable-smooth-scrolling",
+)
+"""For pages that look alike everywhere, in a process that does nothing of its own accord."""
+
+FRAMES_ON_DEMAND = (
+    "--enable-begin-frame-control",
+    "--run-all-compositor-stages-before-draw",
+    "--disable-new-content-rendering-timeout",
+    "--disable-threaded-animation",
+    "--disable-threaded-scrolling",
+    "--disable-checker-imaging",
+    "--disable-image-animation-resync",
+)
+"""A headless shell with these draws when asked to and at no other time."""
+
+
+def _search(names: tuple[str, ...]) -> str | None:
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
+def headless_shell() -> str | None:
+    """Return the path of a headless shell, which alone can draw on demand; None if there is none."""
+    chosen = os.environ.get(VARIABLE)
+    if chosen:
+        return chosen if "headless-shell" in Path(chosen).name or "headless_shell" in Path(chosen).name else None
+    return _search(HEADLESS_SHELLS)
+
+
+def find() -> str:
+    """Return the path of the browser, headless shell preferred; :class:`BadInput` says how to get one."""
+    chosen = os.environ.get(VARIABLE)
+    path = shutil.which(chosen) if chosen else _search(HEADLESS_SHELLS + BROWSERS)
+    if path is None and chosen:
+        raise BadInput(f"{VARIABLE}={chosen}: not an executable file")
+    if path is None:
+        raise BadInput(f"no Chromium found: run `{INSTALL}`, or set {VARIABLE} to the path of one")
+    return path

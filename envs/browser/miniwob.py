@@ -1,0 +1,181 @@
+"""MiniWoB++: 130 small web tasks and four FlightWoB pages, in real Chromium."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib import resources
+from typing import Any, Literal
+
+import numpy as np
+
+from turngym.envs.browser import catalogue, chromium, pool, tools
+from turngym.envs.browser.pool import Backend
+from turngym.envs.browser.protocol import Browser, Event, Move, Page
+from turngym.envs.browser.view import View
+from turngym.envs.core import Outcome, TurnEnv
+from turngym.envs.scenario import nearest
+from turngym.envs.spaces import ToolCallSpace, observation_space
+from turngym.envs.types import BadInput, Element, Image, InfraError, Split, StopReason, Task, ToolCall
+
+SCRIPT = resources.files("turngym.envs.browser").joinpath("scripts", "miniwob.js").read_text()
+STATE = "turngym.state()"
+ATTEMPTS = 2
+"""Times a reset tries: a browser that died between episodes is replaced without a word."""
+
+
+def task_names() -> list[str]:
+    """List the task pages of the installed ``miniwob`` package by name."""
+    return list(catalogue.tasks())
+
+
+def missing() -> str | None:
+    """Return the command that makes the environment ready here, or None if it is."""
+    if catalogue.root() is None:
+        return catalogue.INSTALL
+    try:
+        chromium.find()
+    except BadInput:
+        return chromium.INSTALL
+    return None
+
+
+class MiniWoBEnv(TurnEnv):
+    """MiniWoB++ pages in Chromium."""
+
+    def __init__(
+        self,
+        *,
+        task: str | None = None,
+        level: int = 0,
+        split: Split = "train",
+        max_turns: int | None = None,
+        image_size: Sequence[int] | None = None,
+        observation: Literal["screenshot", "elements"] = "screenshot",
+        backend: Backend | None = None,
+        render_mode: str | None = None,
+    ) -> None:
+        super().__init__(max_turns=max_turns, render_mode=render_mode)
+        if level != 0:
+            raise BadInput(f"level must be 0, got {level}: MiniWoB pages have one level each")
+        if split not in ("train", "test"):
+            raise BadInput(f"split must be 'train' or 'test', got {split!r}")
+        if task is not None:
+            _check_name(task)
+        self._name, self._split = task, split
+        self._backend = backend
+        native = catalogue.page_size(task or "")
+        self._image_size = native if image_size is None else _size(image_size)
+        self._view = View(native, self._image_size)
+        self.action_space = ToolCallSpace(tools.tools(*self._image_size))
+        self.observation_space = observation_space(*self._image_size)  # type: ignore[assignment]
+        self._browser: Browser | None = None
+        self._page: Page | None = None
+        self._loaded: str | None = None
+        self._frame: Image | None = None
+
+    # What TurnEnv asks for ------------------------------------------------------------------------------------
+
+    def find_task(self, wanted: str | None, rng: np.random.Generator) -> Task:
+        """Return the task of that name, of the constructor, or drawn from ``rng``."""
+        name = wanted if wanted is not None else self._name
+        if name is None:
+            # Drawn from a child generator, so that a start depends on the seed alone, however its task was chosen.
+            names = [name for name in task_names() if not name.startswith(catalogue.FLIGHT)]
+            name = names[int(rng.spawn(1)[0].integers(len(names)))]
+        _check_name(name)
+        return Task(id=name, split=self._split)
+
+    def start(self, task: Task, rng: np.random.Generator) -> str:
+        """Bring the page to the start of ``task``."""
+        _check_name(task.id)
+        seed = 2 * int(rng.integers(2**31)) + (task.split == "test")
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._start(task.id, seed)
+            except InfraError:
+                self._drop()
+                if attempt == ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable")
+
+    def look(self) -> tuple[Image, ...]:
+        """Return the page as it was drawn last."""
+        return () if self._frame is None else (self._view.show(self._frame),)
+
+    def act(self, call: ToolCall) -> Outcome:
+        """Use mouse or keyboard."""
+        events = tools.events(call, self._view.to_page)
+        state = self._interact(events, STATE)
+        success = bool(state["done"]) and state["reward"] > 0
+        stop = (StopReason.SUCCESS if success else StopReason.FAILURE) if state["done"] else None
+        signals = {"success": float(success), "raw_reward": float(state["reward"])}
+        return Outcome(reward=float(state["reward"]) if stop else 0.0, signals=signals, stop=stop)
+
+    def elements(self) -> tuple[Element, ...]:
+        """List what can be used or read in the task area, in reading order."""
+        width, height = self._view.to_image(1.0, 1.0)
+        found = []
+        for item in self._open_page().evaluate("turngym.elements()"):
+            x, y = self._view.to_image(item["x"], item["y"])
+            found.append(Element(item["role"], item["name"], x, y, item["width"] * width, item["height"] * height))
+        return tuple(found)
+
+    def solution(self) -> list[ToolCall]:
+        """Return the oracle's calls."""
+        if self.task.id != "click-color":
+            raise NotImplementedError(f"there is no oracle for {self.task.id}")
+        wanted = self.task.instruction.removeprefix("Click on the ").removesuffix(" colored box.")
+        box = next(element for element in self.elements() if element.name == wanted)
+        return [{"name": "click", "arguments": {"x": int(box.x), "y": int(box.y)}}]
+
+    def close(self) -> None:
+        """Close the page; the browser goes with its last page."""
+        self._drop()
+
+    # Inside ---------------------------------------------------------------------------------------------------
+
+    def _start(self, name: str, seed: int) -> str:
+        if self._browser is None or not self._browser.alive:
+            self._drop()
+            self._browser = pool.shared_browser(self._backend or pool.default_backend())
+        if self._page is None:
+            self._page = self._browser.new_page(*self._view.page, SCRIPT)
+        if self._loaded != name:
+            self._page.goto(catalogue.tasks()[name].as_uri())
+            self._loaded = name
+        # The pointer goes back to the corner, or the start would show where the last episode left it.
+        state = self._interact((Move(0, 0),), f"turngym.start({json.dumps(seed)})")
+        return str(state["instruction"])
+
+    def _interact(self, events: Sequence[Event], js: str) -> Any:
+        try:
+            state, self._frame = self._open_page().interact(events, js)
+        except InfraError:
+            self._drop()
+            raise
+        return state
+
+    def _open_page(self) -> Page:
+        if self._page is None:
+            raise InfraError("browser_died", "there is no page: reset first")
+        return self._page
+
+    def _drop(self) -> None:
+        page, browser = self._page, self._browser
+        self._page = self._browser = self._loaded = None
+        if page is not None:
+            page.close()
+        if browser is not None:
+            pool.release(browser)
+
+
+def _check_name(task: str) -> None:
+    if task not in catalogue.tasks():
+        raise BadInput(f"unknown MiniWoB task {task!r}{nearest(task, task_names())}")
+
+
+def _size(size: Sequence[int]) -> tuple[int, int]:
+    if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
+        raise BadInput(f"image_size must be two positive integers [width, height], got {size!r}")
+    return int(size[0]), int(size[1])

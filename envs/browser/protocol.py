@@ -1,0 +1,110 @@
+"""What a browser backend is: a browser makes pages, a page takes input and shows itself. Nothing here does anything.
+
+Positions are CSS pixels of the viewport. Every method raises :class:`turngym.envs.types.InfraError` when the browser
+dies (``browser_died``), does not answer in time (``browser_hung``) or its page fails (``page_error``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from turngym.envs.types import Image
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """The pointer moves to (x, y)."""
+
+    x: float
+    y: float
+    held: bool = False
+    """Whether the left button is down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """The left button goes down at (x, y)."""
+
+    x: float
+    y: float
+    clicks: int = 1
+    """1, or 2 for the second click of a double click."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The left button comes up at (x, y)."""
+
+    x: float
+    y: float
+    clicks: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """The wheel turns at (x, y), where the pointer already is; positive dy scrolls down."""
+
+    x: float
+    y: float
+    dx: float
+    dy: float
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key is pressed and released: one of ``keyboard.KEYS``, with held modifiers as in ``Control+a``."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Text that is on no key arrives at once, as from an input method."""
+
+    text: str
+
+
+Event = Move | Press | Release | Wheel | Key | Text
+
+
+class Page(Protocol):
+    """One page in a context of its own: no cookie, storage or cache is shared with another page."""
+
+    def goto(self, url: str) -> None:
+        """Load ``url`` and wait for its load event."""
+
+    def evaluate(self, js: str) -> Any:
+        """Return the JSON value of a JavaScript expression."""
+
+    def interact(self, events: Sequence[Event], js: str) -> tuple[Any, Image]:
+        """Let ``events`` happen, then evaluate ``js``, then draw.
+
+        Returns the value of ``js`` and the picture, shape (H, W, 3), uint8. One call, so that a backend can send all
+        of it at once.
+        """
+
+    def close(self) -> None:
+        """Close the page and its context; again is a no-op, and so it is when the browser is gone."""
+
+
+class Browser(Protocol):
+    """A running browser."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still be used. A browser that died or hung once is never used again."""
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the browser, where it is known."""
+
+    def new_page(self, width: int, height: int, script: str = "") -> Page:
+        """Open a page of ``width`` x ``height`` pixels in a new context.
+
+        ``script`` runs in every document before the document's own scripts.
+        """
+
+    def close(self) -> None:
+        """Close the browser and all its pages; again is a no-op."""
