@@ -190,15 +190,17 @@ class DevToolsBrowser:
             else:
                 self._events.append(message)
 
-    def _hung(self) -> InfraError:
+    def hung(self) -> InfraError:
+        """Close a browser that does not answer, and say so."""
         self.close()
         return InfraError("browser_hung", f"the browser did not answer within {self.timeout:g} s")
 
     def _died(self) -> InfraError:
         self._stderr.seek(0)
-        lines = self._stderr.read().decode(errors="replace").strip().splitlines()
+        lines = self._stderr.read().decode(errors="replace").splitlines()
+        fatal = [line.strip() for line in lines if "FATAL" in line or "cannot" in line]
         self.close()
-        return InfraError("browser_died", "the browser ended" + (f": {lines[-1]}" if lines else ""))
+        return InfraError("browser_died", "the browser ended" + (f": {fatal[-1]}" if fatal else ""))
 
 
 _OPEN: weakref.WeakSet[DevToolsBrowser] = weakref.WeakSet()
