@@ -10,7 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from turngym.cli import FAILED
-from turngym.cli.output import Json, figures, print_json, stdout_for_the_answer
+from turngym.cli.output import Json, figures, in_words, print_json, stdout_for_the_answer
+from turngym.envs.registry import Entry, entries, find
+from turngym.envs.types import BadInput
 
 Environment = Annotated[str, typer.Argument(metavar="ENV", help="An id that `turngym list` shows.")]
 OneTask = Annotated[str | None, typer.Option(metavar="NAME", help="One task. Default: drawn from the seed.")]
@@ -37,13 +39,11 @@ def list_all(json: Json = False) -> None:
                 table.add_column(key, overflow="fold")
         for row in rows:
             state = "yes" if row["ready"] else f"no: {row['missing']}"
-            table.add_row(*(Text(state if key == "ready" else str(row[key])) for key in row if key != "missing"))
+            table.add_row(*(Text(state if key == "ready" else in_words(row[key])) for key in row if key != "missing"))
         console.print(table)
 
 
 def _environments() -> list[dict[str, Any]]:
-    from turngym.envs.registry import entries
-
     found = []
     for entry in entries():
         missing = entry.what_is_missing()
@@ -51,7 +51,7 @@ def _environments() -> list[dict[str, Any]]:
             {
                 "id": entry.id,
                 "family": entry.family,
-                "tasks": len(entry.task_names()),
+                "tasks": _count(entry),
                 "ready": missing is None,
                 "missing": missing,
             }
@@ -59,20 +59,27 @@ def _environments() -> list[dict[str, Any]]:
     return found
 
 
+def _count(entry: Entry) -> int | None:
+    try:
+        return len(entry.task_names())
+    except BadInput:  # what lists them is not installed
+        return None
+
+
 def _scenarios() -> list[dict[str, Any]]:
-    from turngym.envs.registry import find
     from turngym.envs.scenario import read, shipped
 
     found = []
     for name in shipped():
         scenario = read(name)
-        needs = [_trainer_missing(), find(scenario.environment.id).what_is_missing()]
+        needs = [trainer_missing(), find(scenario.environment.id).what_is_missing()]
         missing = " && ".join(need for need in needs if need) or None
         found.append({"name": name, "about": scenario.about, "ready": missing is None, "missing": missing})
     return found
 
 
-def _trainer_missing() -> str | None:
+def trainer_missing() -> str | None:
+    """Return the command that installs what training needs, or None if it is here."""
     from importlib.util import find_spec
 
     here = all(find_spec(package) for package in ("torch", "transformers", "accelerate"))
@@ -97,7 +104,7 @@ def check(
         for name in report.passed:
             console.print(Text.assemble(("passed  ", "green"), name))
         for skipped in report.skipped:
-            console.print(Text.assemble(("skipped ", "yellow"), str(skipped)))
+            console.print(Text.assemble(("skipped ", "yellow"), f"{skipped['name']}: {skipped['why']}"))
         for failure in report.failed:
             console.print(Text.assemble(("failed  ", "red"), f"{failure['name']}: {failure['why']}"))
         console.print(f"{env_id}: {len(report.passed)} passed, {len(report.failed)} failed")

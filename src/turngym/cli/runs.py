@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from turngym.cli.environments import Environment, OneTask
+from turngym.cli.environments import Environment, OneTask, trainer_missing
 from turngym.cli.output import Json, figures, print_json, progress, stdout_for_the_answer
 from turngym.envs.types import BadInput
 
@@ -81,6 +81,7 @@ def train(
     from turngym.envs.scenario import read
 
     recipe = read(scenario, set_)
+    _need_trainer()
     from turngym.trainers.recipe import train as run_recipe
 
     run = out or (_newest_run(recipe.name) if resume else _new_run(recipe.name))
@@ -114,6 +115,8 @@ def evaluate(
     if (api is None) != (model is None):
         raise BadInput("--api URL and --model NAME go together")
     recipe = read(scenario, set_)
+    if checkpoint is not None:
+        _need_trainer()
     from turngym.trainers.evaluate import evaluate as measure
 
     with stdout_for_the_answer():
@@ -121,6 +124,12 @@ def evaluate(
             recipe, checkpoint=checkpoint, policy=policy, api=api, model=model, episodes=episodes, split=split
         )
     print_json(answer) if json else figures(answer, recipe.name)
+
+
+def _need_trainer() -> None:
+    command = trainer_missing()
+    if command is not None:
+        raise BadInput(f"models need packages that are not installed: run `{command}`")
 
 
 def _new_run(name: str) -> Path:
