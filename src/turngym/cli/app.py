@@ -25,8 +25,9 @@ environments.add_to(app)
 runs.add_to(app)
 recordings.add_to(app)
 
-# The disk or the rights on it, not our code: a line is more use than a traceback.
-OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE}
+# A line is more use than a traceback where it is not our code: a path that cannot be used, a machine that is full.
+THE_PATH = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.EROFS}
+THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}
 
 
 def _version(wanted: bool) -> None:
@@ -57,9 +58,11 @@ def run(argv: list[str]) -> int:
     except InfraError as error:
         return _say(error, FAILED)
     except OSError as error:
-        if error.errno not in OF_THE_MACHINE:
-            raise
-        return _say(error, FAILED)
+        if error.errno in THE_PATH:
+            return _say(error, BAD_INPUT)
+        if error.errno in THE_MACHINE:
+            return _say(error, FAILED)
+        raise
     except Interrupted as error:
         return _say(error, INTERRUPTED)
     if code == INTERRUPTED:  # typer's form of KeyboardInterrupt

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -78,16 +78,19 @@ def _flat(answer: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield prefix + key, value
 
 
-def progress() -> Progress:
-    """Return a progress bar on stderr; without a terminal there it stays quiet."""
+@contextlib.contextmanager
+def counted(what: str, total: int) -> Iterator[Callable[..., None]]:
+    """Show a progress bar on stderr and yield the function that takes one step; quiet where stderr is no terminal.
+
+    The function's ``note``, if given, is shown behind the bar.
+    """
     console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    )
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    note = TextColumn("{task.fields[note]}")
+    with Progress(*columns, note, console=console, disable=not console.is_terminal, transient=True) as bar:
+        row = bar.add_task(what, total=total, note="")
+
+        def step(note: str = "") -> None:
+            bar.update(row, advance=1, note=note)
+
+        yield step

@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from turngym.cli import FAILED
-from turngym.cli.output import Json, figures, print_json, stdout_for_the_answer
+from turngym.cli import DONE, FAILED
+from turngym.cli.output import Json, counted, figures, print_json, stdout_for_the_answer
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or an episodes.db file.")]
 
@@ -27,35 +27,47 @@ def replay(
     episode: Annotated[str | None, typer.Option(metavar="ID", help="One episode. Default: all.")] = None,
     json: Json = False,
 ) -> int:
-    """Re-execute recorded actions and compare what is seen byte for byte."""
-    from turngym.agents.episodes import replay as again
+    """Re-execute recorded actions and compare what is seen byte for byte; pictures of differences go to RUN/replay."""
+    from turngym.agents.episodes.replay import replay as carry_out_again
+    from turngym.agents.episodes.store import EpisodeStore
 
-    with stdout_for_the_answer():
-        answer = again(run, episode=episode)
+    with stdout_for_the_answer(), EpisodeStore(run) as store:
+        ids = None if episode is None else [episode]
+        with counted("replay", len(ids or store)) as step:
+            report = carry_out_again(store, ids, pictures=store.path.parent / "replay", progress=step)
     if json:
-        print_json(answer)
+        print_json(report)
     else:
         console = Console(highlight=False)
-        for different in answer["diverged"]:
-            line = "episode {episode}, turn {turn}: {what}".format(**different)
-            console.print(Text.assemble(("diverged ", "red"), line, f" ({different['picture']})"))
-        console.print(f"{answer['identical']} of {answer['episodes']} episodes identical")
-    return FAILED if answer["diverged"] else 0
+        for found in report["diverged"]:
+            where = f"episode {found['episode']}, turn {found['turn']}: "
+            picture = f" ({found['picture']})" if found["picture"] else ""
+            console.print(Text.assemble(("diverged ", "red"), where, found["what"], picture))
+        for broken in report["failed"]:
+            why = "{kind}: {message}".format(**broken["infra_error"])
+            console.print(Text.assemble(("failed   ", "red"), f"episode {broken['episode']}: {why}"))
+        console.print(f"{report['identical']} of {report['episodes']} episodes identical")
+    return FAILED if report["diverged"] or report["failed"] else DONE
 
 
 def score(
     run: Run,
     rubric: Annotated[
-        str, typer.Option(metavar="NAME|FILE", help="A rubric's name, or a Python file; `default`: each task's own.")
-    ],
+        str, typer.Option(metavar="NAME|FILE", help="A rubric's name, or a Python file. `default`: each task's own.")
+    ] = "default",
     save: Annotated[bool, typer.Option("--save", help="Keep the scores in the run.")] = False,
     json: Json = False,
 ) -> None:
     """Score recorded episodes with today's rewards or new ones, without any environment."""
-    from turngym.agents.episodes import score as rate
+    from turngym.agents.episodes.score import score as rate
+    from turngym.agents.episodes.store import EpisodeStore
 
     with stdout_for_the_answer():
-        answer = rate(run, rubric=rubric, save=save)
+        # Opened for reading first: opening for adding would make an empty store of a mistyped name.
+        with EpisodeStore(run) as store:
+            path, episodes = store.path, len(store)
+        with EpisodeStore(path, "a" if save else "r") as store, counted("score", episodes) as step:
+            answer = rate(store, rubric, save=save, progress=step)
     print_json(answer) if json else figures(answer, f"{run}")
 
 

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from turngym.cli.environments import Environment, OneTask, trainer_missing
-from turngym.cli.output import Json, figures, print_json, progress, stdout_for_the_answer
+from turngym.cli.output import Json, counted, figures, print_json, stdout_for_the_answer
 from turngym.envs.types import BadInput
 
 if TYPE_CHECKING:
@@ -53,14 +53,13 @@ def play(
     from turngym.agents.play import play as make_episodes
 
     run = out or _new_run(env_id.rpartition("/")[2])
-    with stdout_for_the_answer(), _kept_in(run), progress() as bar:
-        row = bar.add_task(f"{policy} plays", total=episodes, note="")
+    with stdout_for_the_answer(), _kept_in(run), counted(f"{policy} plays", episodes) as step:
         won = 0
 
         def count(episode: Episode) -> None:
             nonlocal won
             won += episode.success
-            bar.update(row, advance=1, note=f"{won} solved")
+            step(f"{won} solved")
 
         answer = make_episodes(
             env_id, task=task, policy=policy, episodes=episodes, seed=seed, workers=workers, out=run, on_episode=count
