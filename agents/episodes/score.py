@@ -1,0 +1,68 @@
+"""Score: what a rubric says of recorded episodes, without any environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypedDict
+
+from turngym.agents.episodes.store import EpisodeStore, total
+from turngym.envs.rubrics import load_rubric
+from turngym.envs.types import BadInput, Episode, Reward, Rubric, StopReason
+
+
+class Scores(TypedDict):
+    """A rubric's word on a store."""
+
+    episodes: int
+    """All that are in the store."""
+    rubric: str
+    mean: float | None
+    """Mean over the episodes that were scored of the sum of weight times value; None if there was none."""
+    per_term: dict[str, float]
+    """Mean value of each term, over the episodes that have it."""
+    infra_errors: int
+    """Episodes that ended by a failure of ours: left out of every mean."""
+
+
+def score(
+    store: EpisodeStore, rubric: str, *, save: bool = False, progress: Callable[[], None] = lambda: None
+) -> Scores:
+    """Score every episode with a rubric, by name or from a Python file (see ``turngym.envs.rubrics.load_rubric``).
+
+    ``save`` keeps the terms in the store, which must then be open for adding. Raises :class:`BadInput` where there
+    is no such rubric, or it fails.
+    """
+    judge = load_rubric(rubric)
+    terms: dict[str, tuple[Reward, ...]] = {}
+    episodes = 0
+    for episode in store:
+        episodes += 1
+        if episode.stop_reason is not StopReason.INFRA_ERROR:
+            terms[episode.id] = _judge(judge, rubric, episode)
+        progress()
+    if save:
+        store.save_scores(rubric, terms)
+    values: dict[str, list[float]] = {}
+    for term in (term for given in terms.values() for term in given):
+        values.setdefault(term.name, []).append(term.value)
+    return {
+        "episodes": episodes,
+        "rubric": rubric,
+        "mean": sum(map(total, terms.values())) / len(terms) if terms else None,
+        "per_term": {name: sum(given) / len(given) for name, given in values.items()},
+        "infra_errors": episodes - len(terms),
+    }
+
+
+def _judge(judge: Rubric, name: str, episode: Episode) -> tuple[Reward, ...]:
+    where = f"rubric {name!r}, episode {episode.id!r}"
+    try:
+        terms = tuple(judge(episode))
+    except BadInput:
+        raise
+    except Exception as error:  # A user's own code: whatever it raises is told in one line.
+        raise BadInput(f"{where}: {type(error).__name__}: {error}") from error
+    for term in terms:
+        if not isinstance(term, Reward):
+            raise BadInput(f"{where}: expected Reward terms, got {type(term).__name__}")
+    return terms
