@@ -1,0 +1,474 @@
+"""A small, correct environment, and the same environment with one fault each: what the conformance suite must tell.
+
+It stands for a third party's module: the tests put its folder on the path and name it ``lanterns:Lanterns-v0``.
+"""
+
+import random
+import time
+
+import gymnasium as gym
+import numpy as np
+
+from turngym.envs import (
+    BadInput,
+    InfraError,
+    Outcome,
+    Refused,
+    StopReason,
+    Task,
+    Tool,
+    ToolCallSpace,
+    TurnEnv,
+    observation_space,
+)
+
+COLUMNS, ROWS = 6, 4
+
+
+class Lanterns(TurnEnv):
+    """Put out every lit lantern, then say how many there were.
+
+    ## Description
+    A grid of 6 x 4 lanterns, 1 to 4 of them lit; the brightness of the light means nothing.
+
+    ## Action Space
+    `put_out(column, row)`, `answer(text)` and `wait()`.
+
+    ## Observation Space
+    The instruction and a picture of 24 x 16 pixels.
+
+    ## Starting State
+    Drawn from the seed. The training split shines with even brightness, the test split with odd.
+
+    ## Rewards
+    1 for the right answer once all lanterns are out, otherwise 0.
+
+    ## Episode End
+    Any answer ends the episode.
+
+    ## Arguments
+    `task`, `split`, `max_turns`.
+
+    ## References
+    None.
+    """
+
+    def __init__(self, *, task=None, split="train", max_turns=None, render_mode=None):
+        super().__init__(max_turns=max_turns, render_mode=render_mode)
+        self.name, self.split = task, split
+        place = {"column": (0, COLUMNS - 1), "row": (0, ROWS - 1)}
+        bounds = {name: {"type": "integer", "minimum": low, "maximum": high} for name, (low, high) in place.items()}
+        self.action_space = ToolCallSpace(
+            [
+                Tool("put_out", "Put out the lantern at a column and a row.", bounds),
+                Tool("answer", "Say how many lanterns were lit.", {"text": {"type": "string"}}),
+                Tool("wait", "Do nothing.", {}),
+            ]
+        )
+        self.observation_space = observation_space(4 * COLUMNS, 4 * ROWS)
+
+    def find_task(self, wanted, rng):
+        wanted = wanted or self.name or "count"
+        if wanted != "count":
+            raise BadInput(f"unknown task {wanted!r}; there is count")
+        return Task(id="count", split=self.split, max_turns=6, floor=0.2)
+
+    def start(self, task, rng):
+        self.count = int(rng.integers(1, 5))
+        self.lit = {int(n) for n in rng.choice(COLUMNS * ROWS, size=self.count, replace=False)}
+        self.light = int(rng.integers(50, 128)) * 2 + (task.split == "test")
+        return "Put out every lantern, then answer with how many were lit."
+
+    def look(self):
+        grid = np.zeros((ROWS, COLUMNS, 3), np.uint8)
+        for place in self.lit:
+            grid[divmod(place, COLUMNS)] = self.light
+        return (np.kron(grid, np.ones((4, 4, 1), np.uint8)),)
+
+    def act(self, call):
+        arguments = call["arguments"]
+        if call["name"] == "put_out":
+            place = arguments["row"] * COLUMNS + arguments["column"]
+            if place not in self.lit:
+                raise Refused("that lantern is not lit")
+            self.lit.remove(place)
+        if call["name"] != "answer":
+            return Outcome(signals={"success": 0.0})
+        right = not self.lit and arguments["text"] == str(self.count)
+        stop = StopReason.SUCCESS if right else StopReason.FAILURE
+        return Outcome(reward=float(right), signals={"success": float(right)}, stop=stop)
+
+    def solution(self):
+        places = [divmod(place, COLUMNS) for place in sorted(self.lit)]
+        calls = [{"name": "put_out", "arguments": {"column": column, "row": row}} for row, column in places]
+        return [*calls, {"name": "answer", "arguments": {"text": str(self.count)}}]
+
+
+FAULTS = {}
+"""The environments with a fault: gymnasium id -> the checks that must fail, all others passing."""
+
+
+def fault(*checks, **kwargs):
+    """Register a faulty environment with the checks that find it out."""
+
+    def add(cls):
+        gym.register(f"{cls.__name__}-v0", f"lanterns:{cls.__name__}", kwargs=kwargs)
+        FAULTS[f"{cls.__name__}-v0"] = set(checks)
+        cls.__doc__ = cls.__doc__ if "##" in (cls.__doc__ or "") else Lanterns.__doc__
+        return cls
+
+    return add
+
+
+gym.register("Lanterns-v0", "lanterns:Lanterns")
+
+
+@fault("gymnasium", "seeds_differ")
+class Deaf(Lanterns):
+    def reset(self, *, seed=None, options=None):
+        return super().reset(seed=0, options=options)
+
+
+@fault("seeds_differ")
+class DrawsNothing(Lanterns):
+    def start(self, task, rng):
+        # Brightness alone tells the splits apart here.
+        return super().start(task, np.random.default_rng(5))
+
+
+@fault("global_rng")
+class TouchesGlobalRandom(Lanterns):
+    def start(self, task, rng):
+        random.random()
+        return super().start(task, rng)
+
+
+@fault("global_rng")
+class TouchesGlobalNumpy(Lanterns):
+    def act(self, call):
+        np.random.random()  # noqa: NPY002 - the fault
+        return super().act(call)
+
+
+@fault("global_rng", "gymnasium", "same_seed", "same_seed_elsewhere", "repeatable")
+class DrawsFromGlobalNumpy(Lanterns):
+    def start(self, task, rng):
+        return super().start(task, np.random.default_rng(np.random.randint(2**31)))  # noqa: NPY002 - the fault
+
+
+@fault("same_seed_elsewhere")
+class DrawsFromTheProcess(Lanterns):
+    PROCESS = time.time_ns()
+
+    def start(self, task, rng):
+        instruction = super().start(task, rng)
+        return f"{instruction} ({self.PROCESS})"
+
+
+@fault("splits")
+class OneSplit(Lanterns):
+    def __init__(self, *, split="train", **kwargs):
+        super().__init__(split="train", **kwargs)
+
+
+@fault("repeatable", "gymnasium")
+class TimesInInfo(Lanterns):
+    def _info(self, **kwargs):
+        return {**super()._info(**kwargs), "seconds": time.time()}
+
+
+@fault("repeatable")
+class LooksAtTheClock(Lanterns):
+    def describe(self):
+        return f"It is {time.time_ns()}." if self._turn > 1 else ""
+
+
+class Meddled(Lanterns):
+    """What follows changes what a step returns."""
+
+    def step(self, action):
+        return self.meddle(*super().step(action))
+
+
+@fault("refused_calls")
+class PaysForRefusals(Meddled):
+    def meddle(self, observation, reward, terminated, truncated, info):
+        return observation, 0.01 if info["error"] else reward, terminated, truncated, info
+
+
+@fault("refused_calls")
+class RefusesInSilence(Meddled):
+    def meddle(self, observation, reward, terminated, truncated, info):
+        return observation, reward, terminated, truncated, {**info, "error": None}
+
+
+@fault("refused_calls")
+class RefusesFinally(Meddled):
+    def meddle(self, observation, reward, terminated, truncated, info):
+        return observation, reward, terminated or "unknown tool" in (info["error"] or ""), truncated, info
+
+
+@fault("refused_calls")
+class RaisesOnBadCalls(Lanterns):
+    def step(self, action):
+        action["name"]
+        return super().step(action)
+
+
+@fault("refused_calls")
+class RefusesForFree(Lanterns):
+    def step(self, action):
+        if isinstance(action, dict) and action.get("name") == "no_such_tool":
+            self._turn -= 1
+        return super().step(action)
+
+
+@fault("refused_calls")
+class ChangesTheWorldAnyway(Lanterns):
+    def step(self, action):
+        if isinstance(action, dict) and action.get("name") == "no_such_tool":
+            self.light = 255 - self.light
+            self._observe("")
+        return super().step(action)
+
+
+@fault("odd_text")
+class ChokesOnText(Lanterns):
+    def act(self, call):
+        if call["name"] == "answer" and "\x00" in call["arguments"]["text"]:
+            raise ValueError("embedded null byte")
+        return super().act(call)
+
+
+@fault("nothing_shared", "gymnasium")
+class SharesAnArray(Lanterns):
+    def _observation(self):
+        return {"text": self._text, "images": self._images}
+
+
+@fault("nothing_shared")
+class SharesAList(Lanterns):
+    HISTORY = []  # noqa: RUF012 - the fault
+
+    def _info(self, **kwargs):
+        return {**super()._info(**kwargs), "history": self.HISTORY}
+
+
+@fault("oracle")
+class WrongOracle(Lanterns):
+    def solution(self):
+        return [{"name": "answer", "arguments": {"text": "0"}}]
+
+
+@fault("oracle")
+class OracleGivesUp(Lanterns):
+    def solution(self):
+        return super().solution()[:-1]
+
+
+@fault("oracle")
+class OracleRefused(Lanterns):
+    def solution(self):
+        return [{"name": "put_out", "arguments": {"column": 99, "row": 0}}]
+
+
+@fault("oracle")
+class HidesSuccess(Meddled):
+    def meddle(self, observation, reward, terminated, truncated, info):
+        return observation, reward, terminated, truncated, {**info, "signals": {}}
+
+
+@fault("spam")
+class PaysParrots(Lanterns):
+    def act(self, call):
+        outcome = super().act(call)
+        if call["name"] == "answer" and "Put out" in call["arguments"]["text"]:
+            return Outcome(reward=1.0, signals={"success": 1.0}, stop=StopReason.SUCCESS)
+        return outcome
+
+
+@fault("noop")
+class PaysIdlers(Lanterns):
+    def act(self, call):
+        outcome = super().act(call)
+        return Outcome(0.2, outcome.signals) if call["name"] == "wait" else outcome
+
+
+@fault("random", "spam")
+class PaysAnyAnswer(Lanterns):
+    def act(self, call):
+        outcome = super().act(call)
+        return Outcome(1.0, {"success": 1.0}, StopReason.SUCCESS) if outcome.stop else outcome
+
+
+@fault("turn_limit", "end_flags", "refused_calls")
+class BothFlags(Meddled):
+    def meddle(self, observation, reward, terminated, truncated, info):
+        return observation, reward, terminated or truncated, truncated, info
+
+
+@fault("turn_limit", "refused_calls", "reset_needed")
+class NoLimit(Lanterns):
+    def _limit(self):
+        return None
+
+
+@fault("turn_limit", "end_flags")
+class NoStopReason(Meddled):
+    def meddle(self, observation, reward, terminated, truncated, info):
+        return observation, reward, terminated, truncated, {**info, "stop_reason": None}
+
+
+@fault("reset_needed")
+class StepsAfterTheEnd(Lanterns):
+    def step(self, action):
+        if self._task is not None:
+            self._over = False
+        return super().step(action)
+
+
+@fault("info")
+class MissingInfoKey(Lanterns):
+    def _info(self, **kwargs):
+        info = super()._info(**kwargs)
+        del info["instruction"]
+        return info
+
+
+@fault("info")
+class SignalsAreWords(Meddled):
+    def meddle(self, observation, reward, terminated, truncated, info):
+        signals = {**info["signals"], "mood": "fine"}
+        return observation, reward, terminated, truncated, {**info, "signals": signals}
+
+
+@fault("rewards")
+class RewardsAreNumpy(Meddled):
+    def meddle(self, observation, reward, terminated, truncated, info):
+        return observation, np.float64(reward), terminated, truncated, info
+
+
+@fault("rewards", "gymnasium", "oracle", "noop", "random", "spam", "refused_calls", "repeatable")
+class RewardsAreNotNumbers(Meddled):
+    def meddle(self, observation, reward, terminated, truncated, info):
+        return observation, float("nan"), terminated, truncated, info
+
+
+@fault("observations", "gymnasium")
+class WrongSize(Lanterns):
+    def look(self):
+        return (super().look()[0][:-1],)
+
+
+@fault("tools")
+class NamelessTool(Lanterns):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        tools = [Tool(spec["name"], spec["description"], spec["parameters"]["properties"]) for spec in self.specs()]
+        self.action_space = ToolCallSpace([*tools, Tool("wait a bit", "Do nothing.", {})])
+
+    def specs(self):
+        return [tool["function"] for tool in self.action_space.tools]
+
+
+class Loaded(ToolCallSpace):
+    def sample(self, mask=None, probability=None):
+        call = super().sample(mask, probability)
+        return {**call, "arguments": {key: 6 if key == "column" else v for key, v in call["arguments"].items()}}
+
+
+@fault("samples")
+class SamplesOutside(Lanterns):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.action_space = Loaded(self.action_space._tools.values())
+
+
+@fault("close")
+class ClosesOnce(Lanterns):
+    closed = False
+
+    def close(self):
+        if self._task is not None and self.closed:
+            raise RuntimeError("already closed")
+        self.closed = True
+
+
+@fault("close", "gymnasium")
+class ClosesOnceUnstarted(Lanterns):
+    closed = False
+
+    def close(self):
+        if self.closed:
+            raise RuntimeError("already closed")
+        self.closed = True
+
+
+@fault("docstring")
+class NoManual(Lanterns):
+    """Put out every lit lantern.
+
+    ## Description
+    Is all that is told.
+    """
+
+
+@fault("unknown_task")
+class AnyTask(Lanterns):
+    def find_task(self, wanted, rng):
+        return super().find_task(None, rng)
+
+
+@fault("picklable", key=lambda: 0)
+class CannotTravel(Lanterns):
+    def __init__(self, *, key, **kwargs):
+        super().__init__(**kwargs)
+
+
+@fault("oracle")
+class BreaksInTheMiddle(Lanterns):
+    def solution(self):
+        self.broken = True
+        return super().solution()
+
+    def look(self):
+        if getattr(self, "broken", False):
+            raise InfraError("lamp_broke", "the glass is cracked")
+        return super().look()
+
+
+class NeverStarts(Lanterns):
+    __doc__ = Lanterns.__doc__
+
+    def start(self, task, rng):
+        raise InfraError("lamp_broke", "no light")
+
+
+class Picky(Lanterns):
+    __doc__ = Lanterns.__doc__
+
+    def __init__(self, *, task, max_turns, **kwargs):
+        assert task == "count"
+        super().__init__(task=task, max_turns=max_turns, **kwargs)
+
+
+class NoOracle(Lanterns):
+    __doc__ = Lanterns.__doc__
+
+    def solution(self):
+        raise NotImplementedError
+
+
+class SeedInvisible(Lanterns):
+    __doc__ = Lanterns.__doc__
+    seed_visible = False
+
+    def start(self, task, rng):
+        instruction = super().start(task, rng)
+        self.lit, self.count = {1}, 1
+        self.light = 100 + (task.split == "test")
+        return instruction
+
+
+for cls in (NeverStarts, Picky, NoOracle, SeedInvisible):
+    gym.register(f"{cls.__name__}-v0", f"lanterns:{cls.__name__}")
