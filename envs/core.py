@@ -111,13 +111,18 @@ class TurnEnv(gym.Env[Observation, ToolCall]):
         return self._task
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
-        """Start an episode. ``options={"task": name or Task}`` picks the task.
+        """Start an episode.
 
+        ``options`` may hold ``task``, a name or a :class:`Task`, and ``split``, which overrides the constructor's.
         Raises :class:`InfraError` if the world cannot be brought up, :class:`BadInput` for an unknown task.
         """
         super().reset(seed=seed)
-        wanted = (options or {}).get("task")
+        options = options or {}
+        if unknown := options.keys() - {"task", "split"}:
+            raise BadInput(f"unknown reset option {min(unknown)!r}; there is task and split")
+        wanted = options.get("task")
         task = wanted if isinstance(wanted, Task) else self.find_task(wanted, self.np_random)
+        task = replace(task, split=options.get("split", task.split))
         self._turn, self._over, self._signals = 0, True, {}
         instruction = self.start(task, self.np_random)
         limit = self._max_turns if self._max_turns is not None else task.max_turns

@@ -1,4 +1,4 @@
-"""Scenarios: a recipe read from YAML, checked key by key. Data only; what runs it lies to the right (agents, trainers)."""
+"""Scenarios: a recipe read from YAML, checked key by key. Data only; what runs it lies in agents and trainers."""
 
 from __future__ import annotations
 
@@ -53,6 +53,8 @@ class PolicyBlock(_Block):
     temperature: float = Field(default=1.0, ge=0.0)
     max_new_tokens: int = Field(default=48, ge=1)
     """Per turn."""
+    max_context: int = Field(default=4096, ge=1)
+    """Ids of a context, one an image; an episode that outgrows it is cut (token_limit)."""
 
 
 class WarmStartBlock(_Block):

@@ -1,0 +1,1 @@
+"""Vision-language models: loading any, and building tiny ones from nothing."""

@@ -1,0 +1,92 @@
+"""Built-in policies: the oracle, and three that must not collect reward: random play, doing nothing, spam."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from turngym.agents.rollout import Decision, View
+from turngym.envs import BadInput, ToolCall, ToolCallSpace
+
+
+def stream(*words: object) -> int:
+    """Derive a 64-bit seed from words: equal words, equal seed, on every machine."""
+    digest = hashlib.blake2b("/".join(map(str, words)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
+
+
+@dataclass(frozen=True)
+class CallPolicy:
+    """A policy that is a function from a view to a call."""
+
+    name: str
+    choose: Callable[[View], ToolCall]
+    hints: tuple[str, ...] = ()
+    version: int = 0
+
+    def act(self, views: Sequence[View]) -> list[Decision]:
+        """Decide for each view."""
+        return [Decision(self.choose(view)) for view in views]
+
+
+def oracle() -> CallPolicy:
+    """The environment's own solution, planned anew each turn. The pool must be asked for the hint ``solution``."""
+
+    def choose(view: View) -> ToolCall:
+        plan: list[ToolCall] = view.hints["solution"]
+        return plan[0] if plan else {"name": "", "arguments": {"error": "the oracle sees nothing left to do"}}
+
+    return CallPolicy("oracle", choose, hints=("solution",))
+
+
+def random(space: ToolCallSpace, seed: int) -> CallPolicy:
+    """Valid calls drawn from the action space."""
+
+    def choose(view: View) -> ToolCall:
+        space.seed(stream(seed, view.episode, len(view.turns)) % 2**32)
+        return space.sample()
+
+    return CallPolicy("random", choose)
+
+
+def noop(space: ToolCallSpace) -> CallPolicy:
+    """Waits where the environment knows a ``wait``, and otherwise says nothing that could be carried out."""
+    idle: ToolCall = {"name": "", "arguments": {"error": "nothing to do"}}
+    call: ToolCall = {"name": "wait", "arguments": {}} if "wait" in space.names else idle
+    return CallPolicy("noop", lambda view: call)
+
+
+def spam(space: ToolCallSpace, seed: int) -> CallPolicy:
+    """One valid call, drawn once an episode, over and over."""
+
+    def choose(view: View) -> ToolCall:
+        space.seed(stream(seed, view.episode) % 2**32)
+        return space.sample()
+
+    return CallPolicy("spam", choose)
+
+
+BUILT_IN = ("oracle", "random", "noop", "spam")
+
+
+def built_in(name: str, space: ToolCallSpace, seed: int) -> CallPolicy:
+    """Return the built-in policy called ``name``."""
+    table: dict[str, Callable[[], Any]] = {
+        "oracle": oracle,
+        "random": lambda: random(space, seed),
+        "noop": lambda: noop(space),
+        "spam": lambda: spam(space, seed),
+    }
+    if name not in table:
+        raise BadInput(f"unknown policy {name!r}; there is {', '.join(BUILT_IN)}")
+    policy: CallPolicy = table[name]()
+    return policy
+
+
+def draw_seeds(count: int, *words: object) -> list[int]:
+    """Draw ``count`` reset seeds from words."""
+    return [int(seed) for seed in np.random.default_rng(stream(*words)).integers(2**31, size=count)]

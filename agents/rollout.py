@@ -1,0 +1,217 @@
+"""The rollout: policies act in a pool of environments, and episodes come out.
+
+One loop, no threads: slots whose observation is there wait for a decision, decisions are made in batches, and calls go
+out to the workers without waiting. With ``min_batch=None`` a batch is made when no reply is due any more, so that what
+is decided together depends on the tasks alone and a run repeats exactly; with a number, as soon as so many observations
+wait, so that slow environments hold up nobody.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, Protocol
+
+from turngym.agents.workers import EnvPool, Reply
+from turngym.envs import (
+    TERMINAL,
+    Episode,
+    InfraFailure,
+    Observation,
+    StopReason,
+    Task,
+    Tokens,
+    ToolCall,
+    Turn,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a policy decides on."""
+
+    episode: str
+    """Id of the episode: the source of a policy's own randomness."""
+    turns: tuple[Turn, ...]
+    """The turns so far."""
+    observation: Observation
+    hints: Mapping[str, Any] = field(default_factory=dict)
+    """Privileged knowledge that the pool was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a policy does: a call, or ``stop``."""
+
+    call: ToolCall
+    completion: str = ""
+    tokens: Tokens | None = None
+    stop: StopReason | None = None
+    """The policy ends the episode (``policy_stop``, ``token_limit``); the call is not carried out."""
+
+
+class Policy(Protocol):
+    """Whatever acts."""
+
+    @property
+    def name(self) -> str:
+        """Name, as stored with its episodes."""
+
+    @property
+    def version(self) -> int:
+        """Number of updates its weights have seen."""
+
+    def act(self, views: Sequence[View]) -> list[Decision]:
+        """Decide for each view."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """An episode to be made."""
+
+    id: str
+    task: Task
+    group: str = ""
+
+
+@dataclass(slots=True)
+class _Live:
+    """An episode in the making."""
+
+    start: Start
+    attempt: int = 0
+    task: Task | None = None
+    turns: list[Turn] = field(default_factory=list)
+    observation: Observation | None = None
+    hints: Mapping[str, Any] = field(default_factory=dict)
+    decision: Decision | None = None
+    policy_seconds: float = 0.0
+
+
+def rollout(
+    pool: EnvPool,
+    policy: Policy,
+    starts: Iterable[Start],
+    *,
+    phase: str = "",
+    step: int = 0,
+    retries: int = 1,
+    min_batch: int | None = None,
+    on_episode: Callable[[Episode], None] | None = None,
+) -> list[Episode]:
+    """Make the episodes of ``starts`` and return them in that order.
+
+    An episode that ends by a failure of ours is returned as such and, at most ``retries`` times, made anew (under its
+    id with ``.1``, ``.2`` ... appended) and returned beside it. ``on_episode`` sees each as soon as it is over.
+    """
+    todo = deque(_Live(start) for start in starts)
+    order = {live.start.id: index for index, live in enumerate(todo)}
+    slots: dict[int, _Live] = {}
+    free = deque(range(pool.size))
+    ready: list[int] = []
+    done: list[tuple[int, Episode]] = []
+    version = policy.version
+
+    def finish(slot: int, stop: StopReason, failure: InfraFailure | None = None) -> None:
+        live = slots.pop(slot)
+        free.append(slot)
+        episode = _episode(live, pool, policy.name, version, phase, step, stop, failure)
+        done.append((order[live.start.id], episode))
+        if on_episode is not None:
+            on_episode(episode)
+        if failure is not None and live.attempt < retries:
+            todo.append(_Live(live.start, live.attempt + 1))
+
+    while todo or slots:
+        while todo and free:
+            slot, live = free.popleft(), todo.popleft()
+            slots[slot] = live
+            pool.reset(slot, live.start.task)
+        for reply in pool.replies():
+            stop = _receive(slots[reply.slot], reply)
+            if stop is None:
+                ready.append(reply.slot)
+            else:
+                finish(reply.slot, stop, reply.infra_error)
+        if todo and free:
+            continue
+        if ready and (not pool.waiting or (min_batch is not None and len(ready) >= min_batch)):
+            ready.sort()
+            began = perf_counter()
+            decisions = policy.act([_view(slots[slot]) for slot in ready])
+            seconds = (perf_counter() - began) / len(ready)
+            for slot, decision in zip(ready, decisions, strict=True):
+                if decision.stop is not None:
+                    finish(slot, decision.stop)
+                    continue
+                slots[slot].decision, slots[slot].policy_seconds = decision, seconds
+                pool.step(slot, decision.call)
+            ready = []
+    return [episode for _, episode in sorted(done, key=lambda item: item[0])]
+
+
+def _receive(live: _Live, reply: Reply) -> StopReason | None:
+    """Take in a reply; return why the episode is over, or None."""
+    info = reply.info
+    if live.decision is not None and reply.observation is not None and live.observation is not None:
+        decision, live.decision = live.decision, None
+        turn = Turn(
+            observation=live.observation,
+            completion=decision.completion,
+            call=decision.call,
+            reward=reply.reward,
+            signals=info["signals"],
+            error=info["error"],
+            policy_seconds=live.policy_seconds,
+            env_seconds=reply.seconds,
+            tokens=decision.tokens,
+            elements=tuple(live.hints.get("elements", ())),
+        )
+        live.turns.append(turn)
+    if "the_task" in info:
+        live.task = info["the_task"]
+    if reply.observation is not None:
+        live.observation, live.hints = reply.observation, reply.hints
+    if reply.infra_error is not None:
+        return StopReason.INFRA_ERROR
+    return StopReason(info["stop_reason"]) if reply.terminated or reply.truncated else None
+
+
+def _view(live: _Live) -> View:
+    assert live.observation is not None
+    return View(_episode_id(live), tuple(live.turns), live.observation, live.hints)
+
+
+def _episode_id(live: _Live) -> str:
+    return live.start.id if live.attempt == 0 else f"{live.start.id}.{live.attempt}"
+
+
+def _episode(
+    live: _Live,
+    pool: EnvPool,
+    policy: str,
+    version: int,
+    phase: str,
+    step: int,
+    stop: StopReason,
+    failure: InfraFailure | None,
+) -> Episode:
+    return Episode(
+        id=_episode_id(live),
+        env_id=pool.env_id,
+        env_kwargs=pool.env_kwargs,
+        task=live.task or live.start.task,
+        turns=tuple(live.turns),
+        final=live.observation,
+        terminated=stop in TERMINAL,
+        truncated=stop not in TERMINAL,
+        stop_reason=stop,
+        infra_error=failure,
+        policy=policy,
+        policy_version=version,
+        phase=phase,
+        step=step,
+        group=live.start.group,
+    )

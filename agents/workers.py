@@ -1,0 +1,259 @@
+"""A pool of environments in worker processes. Each worker holds a few environments ("slots") and steps one at a time.
+
+Slots of one worker share what their family shares in a process (one browser, say), so that many episodes can wait for
+the same batch of completions without a process each. A worker that dies or hangs costs the episodes in its slots an
+infrastructure failure, and is replaced. Workers end with their owner: they see its pipe close, and on Linux the kernel
+kills them even while they are busy.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from typing import Any, cast
+
+from turngym.envs import BadInput, InfraError, InfraFailure, Observation, Task, ToolCall, ToolCallSpace, TurnEnv, make
+
+HINTS = ("solution", "elements")
+"""Privileged knowledge that a policy may ask for with each observation: the oracle's calls, the list of elements."""
+
+COMMAND_SECONDS = 60.0
+START_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back from a slot."""
+
+    slot: int
+    observation: Observation | None = None
+    """None only where the environment broke before it could show anything."""
+    reward: float = 0.0
+    terminated: bool = False
+    truncated: bool = False
+    info: Mapping[str, Any] = field(default_factory=dict)
+    hints: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    """Time the environment took."""
+    infra_error: InfraFailure | None = None
+
+
+class EnvPool:
+    """``workers`` processes of ``slots`` environments each, numbered 0 .. workers * slots - 1.
+
+    :meth:`reset` and :meth:`step` return at once; :meth:`replies` waits for what has come back. Commands of one worker
+    are carried out in the order in which they were given.
+    """
+
+    def __init__(
+        self,
+        env_id: str,
+        env_kwargs: Mapping[str, Any] | None = None,
+        *,
+        workers: int = 2,
+        slots: int = 1,
+        hints: Sequence[str] = (),
+        command_seconds: float = COMMAND_SECONDS,
+    ) -> None:
+        self.env_id, self.env_kwargs, self.hints = env_id, dict(env_kwargs or {}), tuple(hints)
+        self.size = workers * slots
+        self._slots, self._command_seconds = slots, command_seconds
+        self._workers: list[_Worker] = []
+        try:
+            self._workers = [self._hire() for _ in range(workers)]
+            spaces = [worker.ready() for worker in self._workers]
+        except BaseException:
+            self.close()
+            raise
+        self.action_space: ToolCallSpace = spaces[0]
+
+    def reset(self, slot: int, task: Task) -> None:
+        """Start ``task`` (its id, seed and split count) in a slot; equal tasks start identically."""
+        self._send(slot, ("reset", task))
+
+    def step(self, slot: int, call: ToolCall) -> None:
+        """Carry out a call in a slot."""
+        self._send(slot, ("step", call))
+
+    @property
+    def waiting(self) -> int:
+        """Number of commands whose reply is still to come."""
+        return sum(len(worker.commands) for worker in self._workers)
+
+    def replies(self) -> list[Reply]:
+        """Wait until at least one reply is there and return all that are; empty if none is due."""
+        found: list[Reply] = []
+        while not found and self.waiting:
+            busy = {w.connection: w for w in self._workers if w.commands}
+            now = time.monotonic()
+            patience = max(0.0, min(w.deadline for w in busy.values()) - now)
+            for connection in wait(list(busy), timeout=patience):
+                found += self._receive(busy[cast(Connection, connection)])
+            for worker in busy.values():
+                if worker.commands and worker.deadline <= time.monotonic():
+                    why = f"an environment did not answer within {self._command_seconds:.0f} s"
+                    found += self._replace(worker, "worker_hung", why)
+        return found
+
+    def close(self) -> None:
+        """End all workers; again is a no-op."""
+        for worker in self._workers:
+            worker.dismiss()
+        for worker in self._workers:
+            worker.bury()
+        self._workers = []
+
+    def __enter__(self) -> EnvPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _hire(self) -> _Worker:
+        return _Worker(self.env_id, self.env_kwargs, self.hints, self._slots)
+
+    def _send(self, slot: int, command: tuple[str, Any]) -> None:
+        worker = self._workers[slot // self._slots]
+        if not worker.commands:
+            worker.deadline = time.monotonic() + self._command_seconds
+        worker.commands.append(slot)
+        try:
+            worker.connection.send((slot, *command))
+        except OSError:
+            pass  # it died: its end of file is read, and answered for, in replies()
+
+    def _receive(self, worker: _Worker) -> list[Reply]:
+        found: list[Reply] = []
+        try:
+            while worker.connection.poll():
+                reply = worker.connection.recv()
+                worker.commands.popleft()
+                worker.deadline = time.monotonic() + self._command_seconds
+                if isinstance(reply, BadInput):
+                    raise reply
+                found.append(reply)
+        except (EOFError, OSError):
+            found += self._replace(worker, "worker_died", f"worker process {worker.process.pid} died")
+        return found
+
+    def _replace(self, worker: _Worker, kind: str, why: str) -> list[Reply]:
+        worker.process.kill()
+        worker.bury()
+        new = self._hire()
+        self._workers[self._workers.index(worker)] = new
+        new.ready()
+        return [Reply(slot, infra_error={"kind": kind, "message": why}) for slot in worker.commands]
+
+
+class _Worker:
+    """The owner's side of a worker process."""
+
+    def __init__(self, env_id: str, env_kwargs: dict[str, Any], hints: tuple[str, ...], slots: int) -> None:
+        # Spawned, not forked: a forked child would hold every other worker's pipe open and never see its owner go.
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.commands: deque[int] = deque()
+        self.deadline = 0.0
+        arguments = (theirs, os.getpid(), env_id, env_kwargs, hints, slots)
+        self.process = context.Process(target=_work, args=arguments, daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def ready(self) -> ToolCallSpace:
+        """Wait for the first word: the action space, or why there is none."""
+        try:
+            if not self.connection.poll(START_SECONDS):
+                raise InfraError("worker_hung", f"a worker process did not start within {START_SECONDS:.0f} s")
+            word = self.connection.recv()
+        except EOFError:
+            raise InfraError("worker_died", f"worker process {self.process.pid} died at its start") from None
+        if isinstance(word, Exception):
+            raise word
+        return cast(ToolCallSpace, word)
+
+    def dismiss(self) -> None:
+        """Close the pipe, which ends the process."""
+        self.connection.close()
+
+    def bury(self) -> None:
+        """Wait for the process to end, and kill it if it does not."""
+        self.connection.close()
+        self.process.join(10)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
+
+def _work(
+    connection: Connection,
+    owner: int,
+    env_id: str,
+    env_kwargs: dict[str, Any],
+    hints: tuple[str, ...],
+    slots: int,
+) -> None:
+    """Serve one owner until its pipe closes."""
+    _die_with(owner)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the owner decides what ends
+    envs: dict[int, Any] = {}
+    try:
+        first = make(env_id, **env_kwargs)
+        connection.send(first.action_space)
+    except (BadInput, InfraError) as error:
+        connection.send(error)
+        return
+    spare = [first]
+    try:
+        while True:
+            slot, verb, argument = connection.recv()
+            if slot not in envs and verb == "step":
+                lost: InfraFailure = {"kind": "worker_died", "message": "the worker process that held this episode died"}
+                connection.send(Reply(slot, infra_error=lost))
+                continue
+            if slot not in envs:
+                envs[slot] = spare.pop() if spare else make(env_id, **env_kwargs)
+            connection.send(_carry_out(envs[slot], slot, verb, argument, hints))
+    except (EOFError, OSError):
+        pass  # the owner is gone
+    finally:
+        for env in [*spare, *envs.values()]:
+            env.close()
+
+
+def _carry_out(env: Any, slot: int, verb: str, argument: Any, hints: tuple[str, ...]) -> Reply | BadInput:
+    began = time.perf_counter()
+    core: TurnEnv = env.unwrapped
+    try:
+        if verb == "reset":
+            task: Task = argument
+            observation, info = env.reset(seed=task.seed, options={"task": task.id or None, "split": task.split})
+            reward, terminated, truncated = 0.0, False, False
+        else:
+            observation, reward, terminated, truncated, info = env.step(argument)
+        over = terminated or truncated
+        known = {} if over else {hint: getattr(core, hint)() for hint in hints}
+    except InfraError as error:
+        return Reply(slot, infra_error={"kind": error.kind, "message": error.message})
+    except BadInput as error:
+        return error
+    if verb == "reset":
+        info = {**info, "the_task": core.task}
+    seconds = time.perf_counter() - began
+    return Reply(slot, observation, reward, terminated, truncated, info, known, seconds, info["infra_error"])
+
+
+def _die_with(owner: int) -> None:
+    """Ask Linux to kill this process when its owner dies; elsewhere the closed pipe has to do."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != owner:
+        os._exit(1)  # it died before we asked
