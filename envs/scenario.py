@@ -148,8 +148,8 @@ def read(name: str, overrides: list[str] | None = None) -> Scenario:
         raise BadInput(f"no scenario {name!r}: not a file, and " + (f"the nearest shipped one is {near[0]!r}" if near
                        else f"the shipped ones are {', '.join(known) or 'none'}"))  # fmt: skip
     try:
-        data = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
+        data = yaml.safe_load(path.read_bytes())
+    except (yaml.YAMLError, OSError) as error:
         raise BadInput(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
         raise BadInput(f"{path}: a scenario is a mapping of keys, got {type(data).__name__}")
@@ -178,7 +178,10 @@ def _override(data: dict[str, Any], text: str) -> None:
         if not isinstance(child, dict):
             raise BadInput(f"--set {text!r}: {parent!r} is not a block of keys")
         data = child
-    data[last] = yaml.safe_load(value)
+    try:
+        data[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise BadInput(f"--set {text!r}: not valid YAML: {' '.join(str(error).split())}") from None
 
 
 def _explain(error: ValidationError) -> str:

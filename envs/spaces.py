@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -20,6 +21,9 @@ Schema = dict[str, Any]
 
 UNPARSED = ""
 """Name of the call that stands for a completion in which no call was found."""
+
+LONGEST_REASON = 300
+"""Characters; what is wrong with a call may quote the call, and a call may be of any length."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +82,19 @@ class Tool:
         from jsonschema.exceptions import best_match
 
         problem = best_match(self._validator.iter_errors(arguments))
-        if problem is None:
-            return None
-        where = ".".join([self.name, *map(str, problem.absolute_path)])
-        return f"{where}: {problem.message}"
+        if problem is not None:
+            where = ".".join([self.name, *map(str, problem.absolute_path)])
+            return f"{where}: {problem.message}"[:LONGEST_REASON]
+        # Python's JSON reader takes what JSON does not: NaN, Infinity and half of a surrogate pair.
+        for name, value in arguments.items():
+            try:
+                json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+            except ValueError:
+                return f"{self.name}.{name}: {value!r} is not finite numbers and Unicode text"[:LONGEST_REASON]
+        return None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.name, self.description, self.parameters)  # without the validator, which cannot travel
 
 
 class ToolCallSpace(gym.Space[ToolCall]):
@@ -115,6 +128,12 @@ class ToolCallSpace(gym.Space[ToolCall]):
 
     def explain(self, call: Any) -> str | None:
         """Say in one line why ``call`` is not in this space, or None if it is."""
+        try:
+            return self._explain(call)
+        except RecursionError:
+            return "the call is nested too deeply"
+
+    def _explain(self, call: Any) -> str | None:
         if not isinstance(call, Mapping) or set(call) != {"name", "arguments"}:
             return f"expected a tool call {{'name': ..., 'arguments': {{...}}}}, got {str(call)[:80]!r}"
         name, arguments = call["name"], call["arguments"]
@@ -169,7 +188,7 @@ def _draw(schema: Schema, rng: np.random.Generator) -> Any:
         return bool(rng.integers(2))
     if kind == "string":
         low = int(schema.get("minLength", 1))
-        length = int(rng.integers(low, min(max(16, low), schema.get("maxLength", 16)), endpoint=True))
+        length = int(rng.integers(low, min(max(16, low), schema.get("maxLength", max(16, low))), endpoint=True))
         return "".join(map(chr, rng.integers(32, 127, size=length)))
     if kind == "array":
         low = int(schema.get("minItems", 0))

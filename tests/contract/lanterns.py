@@ -25,6 +25,14 @@ from turngym.envs import (
 COLUMNS, ROWS = 6, 4
 
 
+def task_names():
+    return ["count"]
+
+
+def missing():
+    return None
+
+
 class Lanterns(TurnEnv):
     """Put out every lit lantern, then say how many there were.
 

@@ -1,0 +1,98 @@
+"""The registry: environments by id, found by Gymnasium, imported only when made."""
+
+import subprocess
+import sys
+
+import gymnasium as gym
+import pytest
+
+from turngym.envs import BadInput, Entry, entries, find, make, register
+from turngym.envs.registry import SHIPPED, load
+
+LANTERNS = Entry(
+    id="test/Lanterns-v0",
+    family="tests",
+    about="Lanterns to put out.",
+    entry_point="lanterns:Lanterns",
+    tasks="lanterns:task_names",
+    missing="lanterns:missing",
+    kwargs={"max_turns": 4},
+)
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    """The lanterns, registered for the length of one test."""
+    from turngym.envs import registry
+
+    monkeypatch.setattr(registry, "_ENTRIES", dict(registry._ENTRIES))
+    register(LANTERNS)
+    yield LANTERNS
+    del gym.registry[LANTERNS.id]
+
+
+def python(script):
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_gymnasium_finds_every_shipped_id_without_an_import_of_turngym():
+    script = "import gymnasium, sys; print(*[i for i in gymnasium.registry if i.startswith('turngym/')])"
+    assert python(script) == [entry.id for entry in SHIPPED]
+
+
+def test_finding_them_imports_no_family():
+    script = "import gymnasium, sys; print(*[m for m in sys.modules if m.startswith('turngym.envs.')])"
+    assert not [name for name in python(script) if name.startswith("turngym.envs.browser")]
+
+
+def test_entries_and_find(registered):
+    assert registered in entries()
+    assert find("test/Lanterns-v0") is registered
+    assert {entry.id for entry in SHIPPED} <= {entry.id for entry in entries()}
+    assert registered.task_names() == ["count"]
+    assert registered.what_is_missing() is None
+
+
+def test_an_unknown_id_is_bad_input_that_names_the_nearest(registered):
+    with pytest.raises(BadInput, match="unknown environment 'turngym/MiniWob-v0'; did you mean 'turngym/MiniWoB-v0'"):
+        find("turngym/MiniWob-v0")
+    with pytest.raises(BadInput, match="did you mean 'test/Lanterns-v0'"):
+        make("test/Lantern-v0")
+    with pytest.raises(BadInput, match=r"unknown environment 'zzz'; there is .*turngym/MiniWoB-v0"):
+        find("zzz")
+
+
+def test_make_passes_keywords_over_the_registered_ones(registered):
+    assert make("test/Lanterns-v0").unwrapped._max_turns == 4
+    assert make("test/Lanterns-v0", max_turns=2).unwrapped._max_turns == 2
+    assert make("lanterns:Lanterns-v0").unwrapped._max_turns is None
+
+
+def test_what_is_made_is_gymnasiums(registered):
+    env = make("test/Lanterns-v0")
+    assert env.spec.id == "test/Lanterns-v0"
+    observation, _ = env.reset(seed=0)
+    assert observation in env.observation_space
+    _, _, terminated, truncated, _ = env.step(env.action_space.sample())
+    assert not (terminated and truncated)
+
+
+def test_registering_twice_is_no_error_and_the_last_word_counts(registered):
+    register(LANTERNS)
+    assert [entry.id for entry in entries()].count("test/Lanterns-v0") == 1
+
+
+def test_load_imports_by_module_and_name():
+    assert load("json:dumps")([1]) == "[1]"
+    with pytest.raises(AttributeError):
+        load("json:no_such_thing")
+
+
+@pytest.mark.parametrize("entry", SHIPPED, ids=lambda entry: entry.id)
+def test_what_ships_is_complete(entry):
+    assert entry.id.startswith("turngym/")
+    assert entry.about.endswith(".")
+    assert len(entry.task_names()) == len(set(entry.task_names())) > 0
+    assert issubclass(load(entry.entry_point), gym.Env)

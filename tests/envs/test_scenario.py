@@ -1,0 +1,133 @@
+"""Scenarios: shipped ones are valid, and bad ones are refused with the key and the nearest valid one."""
+
+import pytest
+
+from turngym.envs import BadInput
+from turngym.envs.scenario import Scenario, nearest, parse, read, shipped
+
+ENVIRONMENT = {"id": "turngym/MiniWoB-v0", "task": "click-color"}
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    """Write a recipe; return its path."""
+
+    def write(text):
+        path = tmp_path / "mine.yaml"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+def refusal(action):
+    with pytest.raises(BadInput) as raised:
+        action()
+    text = str(raised.value)
+    assert "\n" not in text
+    return text
+
+
+@pytest.mark.parametrize("name", sorted(shipped()))
+def test_what_ships_is_valid_and_is_called_what_its_file_is(name):
+    scenario = read(name)
+    assert scenario.name == name
+    assert scenario.about.endswith(".")
+
+
+def test_the_quickstart_ships():
+    assert "quickstart" in shipped()
+
+
+def test_defaults_fill_what_is_left_out():
+    scenario = parse({"name": "mine", "environment": ENVIRONMENT}, "here")
+    assert scenario.warm_start is None
+    assert scenario.train.algorithm == "grpo"
+    assert scenario.policy.context.images is None
+    assert scenario.environment.kwargs == {"task": "click-color"}
+    assert isinstance(scenario, Scenario)
+
+
+def test_a_scenario_cannot_be_changed():
+    scenario = parse({"name": "mine", "environment": ENVIRONMENT}, "here")
+    with pytest.raises(ValueError, match="frozen"):
+        scenario.seed = 5
+
+
+def test_a_path_is_read_and_overridden(recipe):
+    path = recipe("name: mine\nenvironment: {id: turngym/MiniWoB-v0}\n")
+    overrides = ["train.steps=7", "policy.context.images=2", "environment.task=click-test", "train.until=null"]
+    scenario = read(path, [*overrides, "environment.image_size=[84, 112]"])
+    assert scenario.train.steps == 7
+    assert scenario.policy.context.images == 2
+    assert scenario.train.until is None
+    assert scenario.environment.kwargs == {"task": "click-test", "image_size": [84, 112]}
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ({"nme": "x"}, "did you mean 'name'"),
+        ({"train": {"stesp": 3}}, "unknown key 'train.stesp'; did you mean 'steps'?"),
+        ({"policy": {"context": {"image": 1}}}, "unknown key 'policy.context.image'; did you mean 'images'?"),
+        ({"warm_start": {"epsiodes": 1}}, "unknown key 'warm_start.epsiodes'; did you mean 'episodes'?"),
+        ({"environment": {**ENVIRONMENT, "imagesize": [1, 1]}}, "unknown key 'environment.imagesize'; did you mean"),
+        ({"environment": {"task": "click-color"}}, "environment.id: field required"),
+        ({"environment": {"id": "turngym/MiniWob-v0"}}, "did you mean 'turngym/MiniWoB-v0'"),
+        ({"train": {"lr": -1}}, "train.lr: input should be greater than 0"),
+        ({"train": {"steps": "many"}}, "train.steps: input should be a valid integer"),
+        ({"train": {"algorithm": "ppo"}}, "train.algorithm: input should be 'grpo'"),
+        ({"train": 3}, "train: input should be"),
+        ({"policy": {"context": {"images": 0}}}, "policy.context.images: input should be greater than or equal to 1"),
+        ({"workers": 0}, "workers: input should be greater than or equal to 1"),
+    ],
+)
+def test_what_is_wrong_is_named_by_its_path(data, says):
+    assert says in refusal(lambda: parse({"name": "mine", "environment": ENVIRONMENT, **data}, "mine.yaml"))
+
+
+def test_the_refusal_names_the_file(recipe):
+    path = recipe("name: mine\nenvironment: {id: turngym/MiniWoB-v0}\ntran: {}\n")
+    assert refusal(lambda: read(path)).startswith(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("- a\n- b\n", "a scenario is a mapping"), ("", "a scenario is a mapping"), ("name: [1,\n", "not valid YAML")],
+)
+def test_a_file_that_is_no_mapping_is_refused(recipe, text, says):
+    assert says in refusal(lambda: read(recipe(text)))
+
+
+def test_a_name_that_is_nothing_is_refused_with_the_nearest():
+    assert "the nearest shipped one is 'quickstart'" in refusal(lambda: read("quikstart"))
+    assert "no scenario 'zzz'" in refusal(lambda: read("zzz"))
+    assert "no/such/file.yaml" in refusal(lambda: read("no/such/file.yaml"))
+
+
+def test_a_folder_is_refused(tmp_path):
+    assert str(tmp_path) in refusal(lambda: read(str(tmp_path)))
+
+
+@pytest.mark.parametrize("override", ["train.steps", "=3", "", "train.steps.more=1", "name.more=1"])
+def test_an_override_that_is_none_is_refused(override):
+    assert repr(override) in refusal(lambda: read("quickstart", [override]))
+
+
+def test_an_override_with_an_unknown_key_is_refused():
+    assert "did you mean 'steps'" in refusal(lambda: read("quickstart", ["train.stesp=3"]))
+
+
+def test_an_override_that_is_no_yaml_is_refused():
+    assert "train.steps=[1" in refusal(lambda: read("quickstart", ["train.steps=[1"]))
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(b"\xff\xfe\x00name")
+    assert str(path) in refusal(lambda: read(str(path)))
+
+
+def test_nearest_word():
+    assert nearest("stesp", ["steps", "lr"]) == "; did you mean 'steps'?"
+    assert nearest("zzz", ["steps", "lr"]) == "; valid are steps, lr"
