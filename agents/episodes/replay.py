@@ -59,7 +59,7 @@ class Report(TypedDict):
     diverged: list[Diverged]
     failed: list[Failed]
     empty: int
-    """Episodes that broke before their first turn: there is nothing to replay."""
+    """Episodes that broke before anything was seen: there is nothing to replay."""
 
 
 def replay(
@@ -122,8 +122,6 @@ def replay_episode(episode: Episode, env: gym.Env[Observation, Any]) -> Divergen
     An episode that ended by an infrastructure failure is replayed up to that failure. Raises :class:`InfraError` if
     the environment fails now.
     """
-    if not episode.turns:
-        return None
     broke = episode.stop_reason is StopReason.INFRA_ERROR
     seen, _ = env.reset(seed=episode.task.seed, options={"task": episode.task.id})
     last = len(episode.turns) - 1
@@ -163,7 +161,7 @@ def draw(expected: Image, actual: Image) -> Image:
 
 def _replay_into(report: Report, episode: Episode, environments: Environments, pictures: Path) -> None:
     report["episodes"] += 1
-    if not episode.turns:
+    if not episode.turns and episode.final is None:
         report["empty"] += 1
         return
     try:

@@ -14,10 +14,10 @@ class Scores(TypedDict):
     """A rubric's word on a store."""
 
     episodes: int
-    """All that are in the store."""
+    """How many were scored."""
     rubric: str
     mean: float | None
-    """Mean over the episodes that were scored of the sum of weight times value; None if there was none."""
+    """Mean over the episodes of the sum of weight times value; None if there was none."""
     per_term: dict[str, float]
     """Mean value of each term, over the episodes that have it."""
     infra_errors: int
@@ -34,10 +34,11 @@ def score(
     """
     judge = load_rubric(rubric)
     terms: dict[str, tuple[Reward, ...]] = {}
-    episodes = 0
+    infra_errors = 0
     for episode in store:
-        episodes += 1
-        if episode.stop_reason is not StopReason.INFRA_ERROR:
+        if episode.stop_reason is StopReason.INFRA_ERROR:
+            infra_errors += 1
+        else:
             terms[episode.id] = _judge(judge, rubric, episode)
         progress()
     if save:
@@ -46,11 +47,11 @@ def score(
     for term in (term for given in terms.values() for term in given):
         values.setdefault(term.name, []).append(term.value)
     return {
-        "episodes": episodes,
+        "episodes": len(terms),
         "rubric": rubric,
         "mean": sum(map(total, terms.values())) / len(terms) if terms else None,
         "per_term": {name: sum(given) / len(given) for name, given in values.items()},
-        "infra_errors": episodes - len(terms),
+        "infra_errors": infra_errors,
     }
 
 

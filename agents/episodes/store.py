@@ -165,6 +165,11 @@ class EpisodeStore:
         with self._plain_errors():
             return int(self._db.execute(f"SELECT count(*) FROM episodes {condition}", values).fetchone()[0])
 
+    def counts(self, by: Literal["phase", "stop_reason", "task"]) -> dict[str, int]:
+        """Count episodes by phase, stop reason or task, in the order in which each first came."""
+        with self._plain_errors():
+            return dict(self._db.execute(f"SELECT {by}, count(*) FROM episodes GROUP BY {by} ORDER BY min(seq)"))
+
     def image_count(self) -> int:
         """Count distinct pictures."""
         with self._plain_errors():

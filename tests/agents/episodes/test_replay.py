@@ -37,13 +37,14 @@ def test_recorded_episodes_are_identical(store, tmp_path, play, lights):
     store.add([play(f"s{seed}", seed) for seed in range(5)])
     store.add([play("nonsense", 1, NONSENSE), play("stopped", 2, []), play("wide", 3, lights=6, max_turns=9)])
     store.add([changed(play("cut", 4, NONSENSE[:2]), stop_reason=StopReason.TOKEN_LIMIT, truncated=True)])
+    store.add([changed(play("unborn", 5, []), final=None, stop_reason=StopReason.INFRA_ERROR)])
     assert store.get("nonsense").stop_reason is StopReason.TURN_LIMIT
     assert [turn.error is None for turn in store.get("nonsense").turns] == [True, False, False, False, True, True]
     lights.made, ticks = 0, []
     report = replay(store, pictures=tmp_path / "replay", progress=lambda: ticks.append(1))
-    assert report == {"episodes": 9, "identical": 8, "diverged": [], "failed": [], "empty": 1}
+    assert report == {"episodes": 10, "identical": 9, "diverged": [], "failed": [], "empty": 1}
     assert lights.made == 2  # One for each set of keywords.
-    assert len(ticks) == 9
+    assert len(ticks) == 10
     assert not (tmp_path / "replay").exists()
 
 

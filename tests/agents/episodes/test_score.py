@@ -22,7 +22,7 @@ def store(tmp_path, make):
 
 def test_infrastructure_failures_are_no_part_of_a_mean(store):
     assert score(store, "default") == {
-        "episodes": 4,
+        "episodes": 3,
         "rubric": "default",
         "mean": 2 / 3,
         "per_term": {"reward": 2 / 3, "success": 2 / 3},

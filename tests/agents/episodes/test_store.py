@@ -107,6 +107,8 @@ def test_filters_and_counts(tmp_path, make):
         assert [e.id for e in store.episodes(stop_reason=StopReason.FAILURE)] == ["t1", "t3", "t5"]
         assert store.count(success=True, phase="train", search="t4") == 1
         assert store.count(search="%") == 0
+        assert store.counts("phase") == {"train": 6, "after": 1}
+        assert store.counts("stop_reason") == {"success": 4, "failure": 3}
         assert store.count(task="lights") == 7
         summary = store.summaries(phase="after")[0]
         assert (summary.reward, summary.success, summary.turns, summary.seed) == (1.0, True, 1, 3)
