@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -73,15 +74,23 @@ def score(
 
 def view(
     run: Run,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the local page; 0 takes a free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the local page. Default: a free one.", show_default=False)
+    ] = 0,
     export: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="Write one self-contained file instead of serving.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Show episodes as film strips with thoughts, actions, rewards and curves."""
-    from turngym.agents.episodes import view as show
+    """Show episodes as film strips with thoughts, actions, rewards and curves: a local page until Ctrl-C, or a file."""
+    from turngym.agents.episodes import view as pages
 
-    with stdout_for_the_answer():
-        answer = show(run, port=port, export=export)
-    print_json(answer) if json else figures(answer, f"{run}")
+    if export is not None:
+        answer = {"file": str(pages.export(run, export))}
+        print_json(answer) if json else print(f"file: {answer['file']}")
+        return
+    url, server = pages.serve(run, port)
+    with server:
+        print_json({"url": url}) if json else print(f"url: {url} (Ctrl-C ends it)")
+        sys.stdout.flush()  # whoever reads a pipe waits for it
+        server.serve_forever()
