@@ -64,6 +64,9 @@ class InfraError(RuntimeError):
         self.kind = kind
         self.message = message
 
+    def __reduce__(self) -> tuple[type[InfraError], tuple[str, str]]:
+        return type(self), (self.kind, self.message)  # so that a worker's failure reaches its owner
+
 
 class InfraFailure(TypedDict):
     """An :class:`InfraError` as a value: what ``info["infra_error"]`` and an episode carry."""

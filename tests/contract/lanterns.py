@@ -452,6 +452,14 @@ class NeverStarts(Lanterns):
         raise InfraError("lamp_broke", "no light")
 
 
+class BreaksNowAndThen(Lanterns):
+    def act(self, call):
+        self.acts = getattr(self, "acts", 0) + 1
+        if self.acts % 5 == 0:
+            raise InfraError("lamp_broke", "the glass is cracked")
+        return super().act(call)
+
+
 class Picky(Lanterns):
     __doc__ = Lanterns.__doc__
 
@@ -478,5 +486,5 @@ class SeedInvisible(Lanterns):
         return instruction
 
 
-for cls in (NeverStarts, Picky, NoOracle, SeedInvisible):
+for cls in (NeverStarts, BreaksNowAndThen, Picky, NoOracle, SeedInvisible):
     gym.register(f"{cls.__name__}-v0", f"lanterns:{cls.__name__}")
