@@ -40,7 +40,7 @@ def play(
         Start(f"play-{index:05d}", Task(task or "", seed=reset_seed))
         for index, reset_seed in enumerate(draw_seeds(episodes, seed, "play"))
     ]
-    store = None if out is None else EpisodeStore.create(out / "episodes.db")
+    store = None if out is None else EpisodeStore(out / "episodes.db", "a")
 
     def keep(episode: Episode) -> None:
         if store is not None:
