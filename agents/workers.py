@@ -215,7 +215,10 @@ def _work(
         while True:
             slot, verb, argument = connection.recv()
             if slot not in envs and verb == "step":
-                lost: InfraFailure = {"kind": "worker_died", "message": "the worker process that held this episode died"}
+                lost: InfraFailure = {
+                    "kind": "worker_died",
+                    "message": "the worker process that held this episode died",
+                }
                 connection.send(Reply(slot, infra_error=lost))
                 continue
             if slot not in envs:
@@ -244,6 +247,8 @@ def _carry_out(env: Any, slot: int, verb: str, argument: Any, hints: tuple[str, 
         return Reply(slot, infra_error={"kind": error.kind, "message": error.message})
     except BadInput as error:
         return error
+    except NotImplementedError as error:  # a hint that this task or family has not
+        return BadInput(str(error) or f"{type(core).__name__} offers no {' and no '.join(hints)}")
     if verb == "reset":
         info = {**info, "the_task": core.task}
     seconds = time.perf_counter() - began
