@@ -100,7 +100,7 @@ def check(
     if json:
         print_json({"passed": report.passed, "failed": report.failed, "skipped": report.skipped})
     else:
-        console = Console(highlight=False)
+        console = Console(highlight=False, soft_wrap=True)
         for name in report.passed:
             console.print(Text.assemble(("passed  ", "green"), name))
         for skipped in report.skipped:

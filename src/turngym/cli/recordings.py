@@ -39,7 +39,7 @@ def replay(
     if json:
         print_json(report)
     else:
-        console = Console(highlight=False)
+        console = Console(highlight=False, soft_wrap=True)
         for found in report["diverged"]:
             where = f"episode {found['episode']}, turn {found['turn']}: "
             picture = f" ({found['picture']})" if found["picture"] else ""
