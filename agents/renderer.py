@@ -27,7 +27,9 @@ class Renderer:
 
     def __init__(self, tokenizer: Any, *, system: str | None = None, keep_images: int | None = None) -> None:
         self._tokenizer = tokenizer
-        self._system = [] if system is None else [{"role": "system", "content": defuse(tokenizer, system)}]
+        self._system: list[dict[str, Any]] = (
+            [] if system is None else [{"role": "system", "content": defuse(tokenizer, system)}]
+        )
         self._keep_images = keep_images
         self._eos: int = tokenizer.eos_token_id
         # One cache an instance; observations repeat within a group and from turn to turn.
@@ -50,6 +52,21 @@ class Renderer:
                 ids += self.closed(turns[index])
         return tuple(ids), tuple(image_turns)
 
+    def conversation(self, turns: Sequence[Turn], observation: Observation) -> str:
+        """Return the text of the same context, as the chat template writes the whole conversation at once.
+
+        Not used to act: the gate holds it against :meth:`context`.
+        """
+        messages = list(self._system)
+        observations = [turn.observation for turn in turns] + [observation]
+        for index, seen in enumerate(observations):
+            kept = self._keep_images is None or index >= len(observations) - self._keep_images
+            messages.append(self._message(seen["text"], len(seen["images"]) if kept else 0))
+            if index < len(turns):
+                said = self._tokenizer.decode(self.closed(turns[index])[:-1], skip_special_tokens=False)
+                messages.append({"role": "assistant", "content": said})
+        return self._template(messages)
+
     def closed(self, turn: Turn) -> tuple[int, ...]:
         """Return a turn's sampled ids, closed by an end-of-turn id where the token limit cut them off."""
         if turn.tokens is None:
@@ -66,18 +83,20 @@ class Renderer:
         return (*self._tokenizer(text, add_special_tokens=False)["input_ids"], self._eos)
 
     def _render_segment(self, text: str, images: int, opening: bool) -> tuple[int, ...]:
-        text = defuse(self._tokenizer, text)
-        content: list[dict[str, Any]] = [{"type": "image"} for _ in range(images)]
-        content.append({"type": "text", "text": text})
-        messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
+        message = self._message(text, images)
         if opening:
-            rendered = self._template([*self._system, *messages])
+            rendered = self._template([*self._system, message])
         else:
             past = [{"role": "user", "content": "."}, {"role": "assistant", "content": _MARK}]
-            rendered = self._template([*past, *messages]).split(_MARK, 1)[1]
+            rendered = self._template([*past, message]).split(_MARK, 1)[1]
             # The end of turn is among the sampled ids; what follows it (a line break, in ChatML) is not.
             rendered = rendered.removeprefix(self._tokenizer.eos_token)
         return tuple(self._tokenizer(rendered, add_special_tokens=False)["input_ids"])
+
+    def _message(self, text: str, images: int) -> dict[str, Any]:
+        content: list[dict[str, Any]] = [{"type": "image"} for _ in range(images)]
+        content.append({"type": "text", "text": defuse(self._tokenizer, text)})
+        return {"role": "user", "content": content}
 
     def _template(self, messages: list[dict[str, Any]]) -> str:
         text: str = self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)

@@ -1,8 +1,8 @@
 """Warm start: supervised learning on oracle episodes, with screen reading beside the action.
 
-Each turn is a row: the context that the policy would see, the oracle's call, and - where the family lists its elements -
-a further question, "List the screen.", with what is on it and where. Asking only for the call leaves a model born yesterday
-at chance; reading the screen is what makes it see.
+Each turn is a row: the context that the policy would see, the oracle's call, and, where the family lists its elements,
+a further question, "List the screen.", with what is on it and where. Asking only for the call leaves a model born
+yesterday at chance; reading the screen is what makes it see.
 """
 
 from __future__ import annotations

@@ -1,0 +1,236 @@
+"""Multi-turn GRPO, read from top to bottom.
+
+Which variant this is: advantages relative to a group of whole episodes that started identically (no critic); PPO's
+clipped objective with a wider upper bound; a few clipped epochs over each batch; one row a turn, in the context it was
+sampled in; trajectory -> turn -> token averaging; an entropy term whose weight a controller can move. Groups of equal
+reward, or with fewer than two sound episodes, carry no advantage and are left out (and replaced, within ``refill``);
+failures of ours are in no group at all. A step costs ``groups * group_size`` episodes and ``epochs`` passes over the
+turns of the groups that are left.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from turngym.agents.language import LanguagePolicy
+from turngym.agents.models.vlm import VLM
+from turngym.agents.policies import draw_seeds, stream
+from turngym.agents.rollout import Start, rollout
+from turngym.agents.workers import EnvPool
+from turngym.envs import Episode, Group, StopReason, Task
+from turngym.envs.scenario import TrainBlock
+from turngym.trainers.objectives import aggregate, group_advantages, k3, policy_loss, token_weights
+from turngym.trainers.rows import Sample, pad, samples, score
+from turngym.trainers.uninterrupted import uninterrupted
+
+Metrics = dict[str, float]
+
+ENTROPY_STEP = 0.05
+"""Relative change of the entropy weight in a step that missed its target."""
+
+
+@dataclass(slots=True)
+class State:
+    """All that a run must remember between steps, beside the weights."""
+
+    optimizer: torch.optim.Optimizer
+    step: int = 0
+    entropy_weight: float = 0.0
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=10))
+    """Success of the last steps."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return plain data for a checkpoint."""
+        return {
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "entropy_weight": self.entropy_weight,
+            "recent": list(self.recent),
+        }
+
+    def load_state_dict(self, data: dict[str, Any]) -> None:
+        """Take over a checkpoint's data."""
+        self.optimizer.load_state_dict(data["optimizer"])
+        self.step, self.entropy_weight = data["step"], data["entropy_weight"]
+        self.recent.extend(data["recent"])
+
+
+def new_state(vlm: VLM, settings: TrainBlock) -> State:
+    """Start from the beginning."""
+    optimizer = torch.optim.AdamW(vlm.model.parameters(), lr=settings.lr, betas=(0.9, 0.98), weight_decay=0.0)
+    return State(optimizer, entropy_weight=settings.entropy)
+
+
+def train(
+    vlm: VLM,
+    policy: LanguagePolicy,
+    pool: EnvPool,
+    task: str,
+    settings: TrainBlock,
+    state: State,
+    *,
+    seed: int,
+    temperature: float,
+    before_first_update: Callable[[list[Episode]], None],
+    after_step: Callable[[Metrics, list[Episode]], None],
+) -> None:
+    """Train until ``settings.steps`` or until the last ten steps' success reaches ``settings.until``.
+
+    ``before_first_update`` sees the first batch of sound episodes: it is where the gate stands. ``after_step`` gets
+    the step's metrics and all its episodes; when it returns, the step is complete and can be resumed from. An
+    interrupt lands between steps: never between an update and its record.
+    """
+    reference = copy.deepcopy(vlm.model).eval() if settings.kl > 0 else None
+    first = True
+    while state.step < settings.steps and not _reached(state, settings):
+        began = time.perf_counter()
+        groups, episodes = gather(policy, pool, task, settings, seed, state.step)
+        sampled = time.perf_counter()
+        if first:
+            before_first_update([episode for group in groups for episode in group.episodes])
+            first = False
+        with uninterrupted():
+            batch = [sample for group in groups for sample in credit(group, settings)]
+            metrics = update(vlm, reference, batch, settings, state, temperature, stream(seed, "update", state.step))
+            state.step += 1
+            policy.engine.update(vlm.model, state.step)
+            metrics |= _watch(groups, episodes)
+            state.recent.append(metrics["success"])
+            now = time.perf_counter()
+            metrics |= {"step": state.step, "rollout_seconds": sampled - began, "update_seconds": now - sampled}
+            after_step(metrics, episodes)
+
+
+def gather(
+    policy: LanguagePolicy, pool: EnvPool, task: str, settings: TrainBlock, seed: int, step: int
+) -> tuple[list[Group], list[Episode]]:
+    """Sample groups until ``settings.groups`` of them have something to compare, or ``refill`` is used up.
+
+    Returns the groups, sound episodes only, and all episodes, failed ones included.
+    """
+    most = round(settings.groups * settings.refill)
+    seeds = draw_seeds(most, seed, "train", step)
+    groups: list[Group] = []
+    episodes: list[Episode] = []
+    live = 0
+    while len(groups) < most and live < settings.groups:
+        wanted = seeds[len(groups) : min(len(groups) + settings.groups - live, most)]
+        starts = [
+            Start(
+                f"train-{step:05d}-{number:03d}-{member:02d}",
+                Task(task, seed=reset_seed),
+                f"train-{step:05d}-{number:03d}",
+            )
+            for number, reset_seed in enumerate(wanted, len(groups))
+            for member in range(settings.group_size)
+        ]
+        made = rollout(pool, policy, starts, phase="train", step=step)
+        episodes += made
+        for name in dict.fromkeys(start.group for start in starts):
+            sound = [e for e in made if e.group == name and e.stop_reason is not StopReason.INFRA_ERROR]
+            groups.append(Group(name, tuple(sound)))
+            live += len({episode.reward for episode in sound}) > 1
+    return groups, episodes
+
+
+def credit(group: Group, settings: TrainBlock) -> list[Sample]:
+    """Give each turn of a group its episode's advantage; a group without any yields nothing to train on."""
+    advantages = group_advantages([episode.reward for episode in group.episodes], settings.advantage)
+    pairs = zip(group.episodes, advantages, strict=True)
+    return [sample for episode, advantage in pairs if advantage != 0.0 for sample in samples(episode, advantage)]
+
+
+def update(
+    vlm: VLM,
+    reference: Any,
+    batch: list[Sample],
+    settings: TrainBlock,
+    state: State,
+    temperature: float,
+    seed: int,
+) -> Metrics:
+    """Take ``epochs`` passes over the batch in minibatches of rows, one optimiser step each."""
+    draw = np.random.default_rng(seed)
+    model = vlm.model.train()
+    seen: list[Metrics] = []
+    for _ in range(settings.epochs):
+        order = draw.permutation(len(batch))
+        for part in np.array_split(order, max(1, math.ceil(len(batch) / settings.minibatch))):
+            if len(part) == 0:
+                continue
+            loss, metrics = objective(vlm, reference, [batch[i] for i in part], settings, state, temperature)
+            state.optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
+            state.optimizer.step()
+            seen.append({**metrics, "grad_norm": float(norm)})
+    model.eval()
+    if not seen:
+        return {"rows": 0}
+    mean = {key: sum(m[key] for m in seen) / len(seen) for key in seen[0]}
+    if settings.entropy_target is not None:
+        # A multiplicative step: the weight grows while entropy is below its target, and shrinks above it.
+        up = mean["entropy"] < settings.entropy_target
+        state.entropy_weight *= 1 + ENTROPY_STEP if up else 1 / (1 + ENTROPY_STEP)
+    return {**mean, "rows": len(batch), "entropy_weight": state.entropy_weight}
+
+
+def objective(
+    vlm: VLM, reference: Any, batch: list[Sample], settings: TrainBlock, state: State, temperature: float
+) -> tuple[torch.Tensor, Metrics]:
+    """Return the loss of a minibatch, and what to watch."""
+    rows = [sample.row for sample in batch]
+    scored = score(vlm, rows, temperature)
+    old = pad([sample.logprobs for sample in batch], scored.mask)
+
+    def column(values: list[int]) -> torch.Tensor:
+        return torch.tensor(values, dtype=torch.float32, device=vlm.device)
+
+    weights = token_weights(
+        settings.aggregation,
+        column([sample.turns for sample in batch]),
+        column([len(sample.row.completion) for sample in batch]),
+        column([sample.episode_tokens for sample in batch]),
+    )
+    advantages = torch.tensor([sample.advantage for sample in batch], device=vlm.device)
+    clip = {"clip_low": settings.clip_low, "clip_high": settings.clip_high}
+    policy = policy_loss(scored.logp, old, advantages, scored.mask, weights, **clip)
+    entropy = aggregate(scored.entropy, scored.mask, weights)
+    loss = policy.loss - state.entropy_weight * entropy
+    metrics = {"policy_loss": policy.loss.item(), "entropy": entropy.item()}
+    metrics |= {"clipped": policy.clipped.item(), "kl": policy.kl.item()}
+    if reference is not None:
+        with torch.no_grad():
+            ref = score(VLM(reference, vlm.tokenizer, vlm.image_processor), rows, temperature)
+        penalty = aggregate(k3(scored.logp, ref.logp), scored.mask, weights)
+        loss = loss + settings.kl * penalty
+        metrics["kl_reference"] = penalty.item()
+    return loss, {**metrics, "loss": loss.item()}
+
+
+def _reached(state: State, settings: TrainBlock) -> bool:
+    full = len(state.recent) == state.recent.maxlen
+    return settings.until is not None and full and float(np.mean(state.recent)) >= settings.until
+
+
+def _watch(groups: list[Group], episodes: list[Episode]) -> Metrics:
+    sound = [episode for group in groups for episode in group.episodes]
+    count = max(len(sound), 1)
+    return {
+        "success": sum(episode.success for episode in sound) / count,
+        "reward": sum(episode.reward for episode in sound) / count,
+        "turns": sum(len(episode.turns) for episode in sound) / count,
+        "live_groups": sum(len({episode.reward for episode in group.episodes}) > 1 for group in groups),
+        "groups": len(groups),
+        "episodes": len(episodes),
+        "infra_errors": len(episodes) - len(sound),
+    }
