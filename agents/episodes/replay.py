@@ -13,7 +13,7 @@ from typing import Any, TypedDict
 import gymnasium as gym
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageDraw
+from PIL import ImageDraw, ImageFont
 
 from turngym.agents.episodes.store import EpisodeStore
 from turngym.envs.registry import find
@@ -147,12 +147,12 @@ def draw(expected: Image, actual: Image) -> Image:
     zoom = max(1, -(-240 // height))
     gap, bar = 8, 20
     canvas = Pillow.new("RGB", (3 * width * zoom + 2 * gap, height * zoom + bar), (32, 32, 36))
-    pen = ImageDraw.Draw(canvas)
+    pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(13)
     for column, (label, image) in enumerate((("expected", left), ("actual", right), ("difference", difference))):
         x = column * (width * zoom + gap)
         panel = Pillow.fromarray(image).resize((width * zoom, height * zoom), Pillow.Resampling.NEAREST)
         canvas.paste(panel, (x, bar))
-        pen.text((x + 4, 4), label, fill=(235, 235, 240))
+        pen.text((x + 4, 3), label, fill=(235, 235, 240), font=font)
     return np.array(canvas, np.uint8)
 
 

@@ -22,6 +22,9 @@ CURVES = ("success", "step", "phase")
 PAIRS = {"learned": 3, "kept": 1, "lost": 1, "still failing": 1}
 """How many pairs of each kind a report shows."""
 
+TITLES = {"": "Episodes", "play": "Episodes", "eval": "Evaluation"}
+"""Headings of phases that are not called by their own name."""
+
 T = TypeVar("T")
 
 
@@ -43,18 +46,19 @@ def choose(store: EpisodeStore) -> list[Chosen]:
     chosen = []
     if {"before", "after"} <= set(phases):
         chosen.append(_before_and_after(store))
-    if "train" in phases:
+        phases = {phase: count for phase, count in phases.items() if phase not in ("before", "after")}
+    if phases.pop("train", 0):
         by_step: dict[int, str] = {}
         for summary in store.summaries(phase="train"):
             by_step.setdefault(summary.step, summary.id)
         picked = _spread(list(by_step.values()), 8)
         note = f"The first episode of {len(picked)} evenly spaced steps."
         chosen.append(Chosen("During training", note, tuple((one,) for one in picked)))
-    for phase, title in (("warm_start", "Warm start"), ("play", "Episodes"), ("eval", "Evaluation"), ("", "Episodes")):
-        if phase in phases:
-            picked = _spread([s.id for s in store.summaries(phase=phase)], 2 if phase == "warm_start" else 16)
-            note = f"{len(picked)} of {phases[phase]}, evenly spaced."
-            chosen.append(Chosen(title, note, tuple((one,) for one in picked)))
+    for phase, count in phases.items():
+        picked = _spread([s.id for s in store.summaries(phase=phase)], 2 if phase == "warm_start" else 16)
+        note = f"All {count}." if len(picked) == count else f"{len(picked)} of {count:,}, evenly spaced."
+        title = TITLES.get(phase, phase.replace("_", " ").capitalize())
+        chosen.append(Chosen(title, note, tuple((one,) for one in picked)))
     broken = [summary.id for summary in store.summaries(stop_reason=StopReason.INFRA_ERROR)]
     if broken:
         note = f"{len(broken)} ended by a failure of ours; they count in no rate. The last {min(3, len(broken))}."
@@ -167,25 +171,28 @@ def _before_and_after(store: EpisodeStore) -> Chosen:
 
 def _headline(run: RunData, store: EpisodeStore) -> list[Html]:
     before, after = run.rates.get("before"), run.rates.get("after")
-    cards = []
     if before is not None and after is not None:
-        cards.append(_card(f"{_percent(before)} → {_percent(after)}", "success before → after RL",
-                           _interval("before", before), _interval("after", after), wide=True))  # fmt: skip
         gain = f"{100 * (after.value - before.value):+.1f}".removesuffix(".0")
-        cards.append(_card(gain, "points gained by RL alone"))
+        cards = [
+            _card(f"{_percent(before)} → {_percent(after)}", "success before → after RL",
+                  _interval("before", before), _interval("after", after), wide=True),
+            _card(gain, "points gained by RL alone"),
+        ]  # fmt: skip
+        totals: Mapping[str, float] = {}
     else:
-        for phase in ("eval", "play", "before", "after", ""):
-            rate = run.rates.get(phase)
-            if rate is not None and rate.count != 0:
-                cards.append(_card(_percent(rate), f"success {phase.replace('_', ' ')}", _interval(phase, rate)))
+        rates = [
+            (phase, rate) for phase, rate in run.rates.items() if phase in ("play", "eval", "") and rate.count != 0
+        ]
+        cards = [_card(_percent(rate), "success", _interval(phase, rate), wide=True) for phase, rate in rates]
+        totals = _totals(store)
     broken = store.count(stop_reason=StopReason.INFRA_ERROR)
-    cards.append(_card(f"{number(run.summary.get('episodes')) or len(store):,.0f}", "episodes"))
+    cards.append(_card(f"{number(run.summary.get('episodes')) or len(store) - broken:,.0f}", "episodes"))
     for key, label, form in (
         ("steps", "RL steps", "{:,.0f}"),
         ("mean_reward", "mean reward", "{:.3g}"),
         ("mean_turns", "turns an episode", "{:.3g}"),
     ):
-        value = number(run.summary.get(key))
+        value = number(run.summary.get(key, totals.get(key)))
         if value is not None:
             cards.append(_card(form.format(value), label))
     wall = number(run.summary.get("wall_s"))
@@ -194,6 +201,15 @@ def _headline(run: RunData, store: EpisodeStore) -> list[Html]:
     if broken:
         cards.append(_card(f"{broken:,}", "infrastructure failures, left out of rates"))
     return cards
+
+
+def _totals(store: EpisodeStore) -> dict[str, float]:
+    """Means over the sound episodes."""
+    sound = [s for s in store.summaries() if s.stop_reason is not StopReason.INFRA_ERROR]
+    if not sound:
+        return {}
+    reward, turns = sum(s.reward for s in sound), sum(s.turns for s in sound)
+    return {"mean_reward": reward / len(sound), "mean_turns": turns / len(sound)}
 
 
 def _card(value: str, label: str, *more: Html, wide: bool = False) -> Html:

@@ -33,7 +33,7 @@ def strip(episode: Episode, *, max_turns: int | None = None, max_side: int | Non
         "article",
         _head(episode),
         tag("div", *_frames(episode, max_turns, max_side), class_="strip", tabindex="0"),
-        class_="episode wide" if len(episode.turns) > 2 else "episode",
+        class_="episode wide" if len(episode.turns) > 1 else "episode",
         data_phase=episode.phase,
         data_result=str(episode.stop_reason),
         data_words=f"{episode.id} {episode.task.id} {episode.task.seed}",
@@ -48,7 +48,8 @@ def words_of(call: ToolCall) -> str:
 
 def _head(episode: Episode) -> Html:
     mark = MARKS.get(episode.stop_reason, "good" if episode.success else "bad")
-    facts = [episode.phase and f"{episode.phase} {episode.step}".strip(), f"seed {episode.task.seed}"]
+    facts = [episode.phase and f"{episode.phase} {episode.step}"]
+    facts += ["" if episode.task.seed is None else f"seed {episode.task.seed}"]
     facts += [episode.policy and f"{episode.policy} v{episode.policy_version}", f"reward {_number(episode.reward)}"]
     instruction = episode.task.instruction or (episode.turns[0].observation["text"] if episode.turns else "")
     return tag(
@@ -66,24 +67,26 @@ def _frames(episode: Episode, max_turns: int | None, max_side: int | None) -> li
     most = count if max_turns is None else min(count, max_turns)
     head, tail = most // 2, count - (most - most // 2)
     frames: list[Html] = []
-    for index, turn in enumerate(episode.turns):
+    for index in range(count):
         if index == tail > head:
             frames.append(tag("div", f"{tail - head} more turns", class_="gap"))
         if index < head or index >= tail:
-            earlier = episode.turns[index - 1].error if index else None
-            frames.append(_turn(episode, index, turn, earlier, max_side))
+            frames.append(_turn(episode, index, max_side))
     return [*frames, _end(episode, max_side)]
 
 
-def _turn(episode: Episode, index: int, turn: Turn, earlier_error: str | None, max_side: int | None) -> Html:
-    thought = re.search(r"<think>(.*?)</think>", turn.completion, re.DOTALL)
-    result = "" if earlier_error is not None else _result(episode, turn.observation)
+def _turn(episode: Episode, index: int, max_side: int | None) -> Html:
+    turn, refused_before = episode.turns[index], index > 0 and episode.turns[index - 1].error is not None
+    result = "" if refused_before else _result(episode, turn.observation)
+    # A thought that the token limit cut has no end.
+    thought = re.search(r"<think>(.*?)(?:</think>|$)", turn.completion, re.DOTALL)
+    gains = _gains(turn, last=index == len(episode.turns) - 1)
     return tag(
         "figure",
         _screen(turn.observation, turn.call, max_side),
         tag(
             "figcaption",
-            tag("div", tag("span", f"turn {index + 1}", class_="count"), *_gains(turn), class_="line"),
+            tag("div", tag("span", f"turn {index + 1}", class_="count"), *gains, class_="line"),
             tag("p", result, class_="result") if result else None,
             tag("p", thought[1].strip(), class_="thought") if thought and thought[1].strip() else None,
             tag("code", words_of(turn.call), class_="call"),
@@ -107,12 +110,13 @@ def _end(episode: Episode, max_side: int | None) -> Html:
     return tag("figure", _screen(episode.final, None, max_side), tag("figcaption", *lines))
 
 
-def _gains(turn: Turn) -> list[Html]:
+def _gains(turn: Turn, last: bool) -> list[Html]:
+    """Return reward and signals; on the way, those of zero are left out."""
     gains = []
     if turn.reward:
         gains.append(tag("span", f"{turn.reward:+.3g}", class_="gain good" if turn.reward > 0 else "gain bad"))
-    gains += [tag("span", f"{name} {_number(value)}", class_="signal") for name, value in turn.signals.items()]
-    return gains
+    told = {name: value for name, value in turn.signals.items() if last or value}
+    return gains + [tag("span", f"{name} {_number(value)}", class_="signal") for name, value in told.items()]
 
 
 def _completion(turn: Turn) -> Html | None:

@@ -438,3 +438,32 @@ def test_a_port_that_is_taken(served, run):
 def test_assets_hold_no_address_of_another_machine(run):
     text = export(run, run / "r.html").read_text()
     assert not re.search(r"https?:|//[a-z]|@import|url\(", re.sub(r"data:[^\"]*", "", text))
+
+
+@pytest.mark.browser
+def test_in_a_browser_nothing_runs_but_the_filter(tmp_path, make):
+    from playwright.sync_api import sync_playwright
+
+    from turngym.envs.browser.chromium import find
+
+    poison_run(tmp_path / "run", make)
+    file = export(tmp_path / "run", tmp_path / "r.html")
+    trouble: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find(), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        page.on("dialog", lambda dialog: (trouble.append(dialog.message), dialog.dismiss()))
+        page.on("console", lambda message: trouble.append(message.text))
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on("request", lambda request: trouble.append(request.url) if request.url[:5] != "data:" else None)
+        page.goto(file.as_uri())
+        count = page.locator("article:visible").count()
+        page.select_option("select[name=phase]", "before")
+        shown = page.locator("article:visible").count()
+        page.locator("article:visible .frame").first.click()
+        enlarged = page.locator("dialog[open] img").count()
+        width = page.evaluate("document.documentElement.scrollWidth")
+        browser.close()
+    assert trouble == [file.as_uri()]
+    assert (count, shown, enlarged) == (8, 1, 1)
+    assert width == 390
