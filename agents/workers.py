@@ -83,6 +83,10 @@ class EnvPool:
         """Carry out a call in a slot."""
         self._send(slot, ("step", call))
 
+    def ask(self, hints: Sequence[str] = ()) -> None:
+        """Ask for other hints from now on; hints cost time."""
+        self.hints = tuple(hints)
+
     @property
     def waiting(self) -> int:
         """Number of commands whose reply is still to come."""
@@ -118,7 +122,7 @@ class EnvPool:
         self.close()
 
     def _hire(self) -> _Worker:
-        return _Worker(self.env_id, self.env_kwargs, self.hints, self._slots)
+        return _Worker(self.env_id, self.env_kwargs)
 
     def _send(self, slot: int, command: tuple[str, Any]) -> None:
         worker = self._workers[slot // self._slots]
@@ -126,7 +130,7 @@ class EnvPool:
             worker.deadline = time.monotonic() + self._command_seconds
         worker.commands.append(slot)
         try:
-            worker.connection.send((slot, *command))
+            worker.connection.send((slot, *command, self.hints))
         except OSError:
             pass  # it died: its end of file is read, and answered for, in replies()
 
@@ -156,13 +160,13 @@ class EnvPool:
 class _Worker:
     """The owner's side of a worker process."""
 
-    def __init__(self, env_id: str, env_kwargs: dict[str, Any], hints: tuple[str, ...], slots: int) -> None:
+    def __init__(self, env_id: str, env_kwargs: dict[str, Any]) -> None:
         # Spawned, not forked: a forked child would hold every other worker's pipe open and never see its owner go.
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.commands: deque[int] = deque()
         self.deadline = 0.0
-        arguments = (theirs, os.getpid(), env_id, env_kwargs, hints, slots)
+        arguments = (theirs, os.getpid(), env_id, env_kwargs)
         self.process = context.Process(target=_work, args=arguments, daemon=True)
         self.process.start()
         theirs.close()
@@ -197,8 +201,6 @@ def _work(
     owner: int,
     env_id: str,
     env_kwargs: dict[str, Any],
-    hints: tuple[str, ...],
-    slots: int,
 ) -> None:
     """Serve one owner until its pipe closes."""
     _die_with(owner)
@@ -213,7 +215,7 @@ def _work(
     spare = [first]
     try:
         while True:
-            slot, verb, argument = connection.recv()
+            slot, verb, argument, hints = connection.recv()
             if slot not in envs and verb == "step":
                 lost: InfraFailure = {
                     "kind": "worker_died",

@@ -18,7 +18,7 @@ from turngym.agents.dialects import Dialect
 from turngym.agents.language import images_in_context
 from turngym.agents.models.vlm import VLM, Row
 from turngym.agents.renderer import Renderer
-from turngym.envs import Element, Episode, Tokens, Turn
+from turngym.envs import Element, Episode, Tokens, ToolCallSpace, Turn
 from turngym.envs.scenario import WarmStartBlock
 from turngym.trainers.objectives import aggregate
 from turngym.trainers.rows import pad, score
@@ -41,8 +41,11 @@ def read_screen(elements: Sequence[Element]) -> str:
     return f"Seen: {seen}"
 
 
-def corpus(episodes: Sequence[Episode], dialect: Dialect) -> Iterator[str]:
-    """Yield the texts of oracle episodes as they will be read and written, for training a tokenizer."""
+def corpus(episodes: Sequence[Episode], space: ToolCallSpace, dialect: Dialect) -> Iterator[str]:
+    """Yield what will be read and written, for training a tokenizer: oracle episodes, and calls of every tool."""
+    space.seed(0)
+    for _ in range(32 * len(space.names)):
+        yield dialect.write(space.sample())
     for episode in episodes:
         for turn in episode.turns:
             yield "user\n"

@@ -1,0 +1,159 @@
+"""A run's folder: recipe, episodes, metrics and checkpoints, each written so that a crash loses nothing.
+
+``RUN/run.yaml``, ``RUN/episodes.db``, ``RUN/metrics.jsonl``, ``RUN/summary.json``, ``RUN/checkpoints/STEP/``,
+``RUN/report.html``, and TensorBoard's event files.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import platform
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from turngym.agents.episodes.store import EpisodeStore
+from turngym.agents.models.vlm import VLM
+from turngym.envs import BadInput, InfraError
+from turngym.envs.scenario import Scenario
+
+PACKAGES = ("turngym", "torch", "transformers", "gymnasium", "miniwob", "numpy", "pillow")
+
+
+class Run:
+    """A run's folder, open for writing."""
+
+    def __init__(self, folder: Path, scenario: Scenario, *, resume: bool) -> None:
+        self.folder, self.scenario = folder, scenario
+        if not resume and (folder / "run.yaml").exists():
+            raise BadInput(f"{folder} holds a run already: choose another --out, or --resume it")
+        if resume and not (folder / "run.yaml").exists():
+            raise BadInput(f"{folder} holds no run to resume")
+        with disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            if resume:
+                self._same_recipe()
+            else:
+                write_whole(folder / "run.yaml", yaml.safe_dump(self._recipe(), sort_keys=False))
+        self.store = EpisodeStore(folder / "episodes.db", "a")
+        self._before = self._seconds_before() if resume else 0.0
+        self._began = time.monotonic()
+        from torch.utils.tensorboard.writer import SummaryWriter
+
+        self._board = SummaryWriter(str(folder / "tensorboard"))
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds of work, those before a resume included."""
+        return self._before + time.monotonic() - self._began
+
+    def log(self, phase: str, row: Mapping[str, float]) -> None:
+        """Append a row to ``metrics.jsonl`` and to TensorBoard."""
+        line = json.dumps({"phase": phase, **row, "wall_s": round(self.wall_s, 3)})
+        with disk_errors(self.folder), (self.folder / "metrics.jsonl").open("a") as file:
+            file.write(line + "\n")
+        for key, value in row.items():
+            if key != "step":
+                self._board.add_scalar(f"{phase}/{key}", value, int(row.get("step", 0)))
+
+    def forget_after(self, step: int) -> None:
+        """Drop the metrics of training steps after ``step``: they will be made again."""
+        path = self.folder / "metrics.jsonl"
+        if not path.exists():
+            return
+        kept = [line for line in path.read_text().splitlines() if not _is_after(line, step)]
+        write_whole(path, "".join(line + "\n" for line in kept))
+
+    def save_checkpoint(self, step: int, vlm: VLM, state: Mapping[str, Any]) -> Path:
+        """Write ``checkpoints/STEP`` whole or not at all: a model folder and the trainer's state."""
+        folder = self.folder / "checkpoints" / str(step)
+        partial = folder.with_name(f".{step}.partial")
+        with disk_errors(self.folder):
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            vlm.save(partial)
+            torch.save({**state, "wall_s": self.wall_s}, partial / "trainer.pt")
+            shutil.rmtree(folder, ignore_errors=True)
+            partial.rename(folder)
+        return folder
+
+    def newest_checkpoint(self) -> Path | None:
+        """Return the checkpoint of the highest step, if there is one."""
+        found = [p for p in (self.folder / "checkpoints").glob("[0-9]*") if (p / "trainer.pt").is_file()]
+        return max(found, key=lambda path: int(path.name), default=None)
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        """Write ``summary.json`` and the report."""
+        from turngym.agents.episodes.view import export
+
+        with disk_errors(self.folder):
+            write_whole(self.folder / "summary.json", json.dumps(summary, indent=1) + "\n")
+            self._board.flush()
+            export(self.folder, self.folder / "report.html")
+
+    def close(self) -> None:
+        """Close the files; again is a no-op."""
+        self.store.close()
+        self._board.close()
+
+    def _recipe(self) -> dict[str, Any]:
+        versions = {"python": platform.python_version()}
+        for package in PACKAGES:
+            try:
+                versions[package] = version(package)
+            except PackageNotFoundError:
+                versions[package] = "not installed"
+        return {**self.scenario.model_dump(mode="json"), "versions": versions}
+
+    def _same_recipe(self) -> None:
+        recorded = yaml.safe_load((self.folder / "run.yaml").read_text())
+        recorded.pop("versions", None)
+        wanted = self.scenario.model_dump(mode="json")
+        for key in wanted:
+            if recorded.get(key) != wanted[key]:
+                raise BadInput(f"{self.folder}/run.yaml: cannot resume: {key!r} differs from the recipe that is given")
+
+    def _seconds_before(self) -> float:
+        newest = self.newest_checkpoint()
+        return 0.0 if newest is None else float(load_state(newest)["wall_s"])
+
+
+def load_state(checkpoint: Path) -> dict[str, Any]:
+    """Read a checkpoint's trainer state (tensors and plain data only: nothing in it is executed)."""
+    state: dict[str, Any] = torch.load(checkpoint / "trainer.pt", weights_only=True)
+    return state
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that a reader, or a crash, sees the old one or the new one."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text)
+    partial.replace(path)
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn a full or failing disk into one clear line."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, InfraError):
+            raise
+        kind = "disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "disk_error"
+        raise InfraError(kind, f"{folder}: {error.strerror or error}") from None
+
+
+def _is_after(line: str, step: int) -> bool:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return True  # the half line of a run that was killed
+    return bool(row.get("phase") == "train" and row.get("step", 0) > step) or row.get("phase") == "after"
