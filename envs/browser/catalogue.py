@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import re
 from pathlib import Path
 
 from turngym.envs.types import BadInput
@@ -33,6 +34,14 @@ def tasks() -> dict[str, Path]:
     pages = {path.stem: path for path in sorted((folder / "miniwob").glob("*.html"))}
     flights = {FLIGHT + path.parent.name: path for path in sorted((folder / "flight").glob("*/wrapper.html"))}
     return pages | flights
+
+
+def images(task: str) -> list[str]:
+    """Return the addresses of the image files that a task's page may show."""
+    page = tasks()[task]
+    folders = set(re.findall(r"\.\./(common/special/[\w-]+|core/jquery-ui)/", page.read_text()))
+    files = [file for folder in sorted(folders) for file in sorted((page.parent.parent / folder).rglob("*"))]
+    return [file.as_uri() for file in files if file.suffix in (".png", ".gif")]
 
 
 def page_size(task: str) -> tuple[int, int]:

@@ -198,7 +198,7 @@ class DevToolsBrowser:
     def _died(self) -> InfraError:
         self._stderr.seek(0)
         lines = self._stderr.read().decode(errors="replace").splitlines()
-        fatal = [line.strip() for line in lines if "FATAL" in line or "cannot" in line]
+        fatal = [line.strip() for line in lines if "FATAL" in line]
         self.close()
         return InfraError("browser_died", "the browser ended" + (f": {fatal[-1]}" if fatal else ""))
 
@@ -269,16 +269,31 @@ class DevToolsPage:
 
     def _dispatch(self, events: Sequence[Event]) -> None:
         """Send input; return when the page has handled all of it."""
+        batch: list[Event] = []
+        for event in events:
+            batch.append(event)
+            # Moves that wait for a frame are merged: on a drag each gets its own, so that the page sees the way.
+            if isinstance(event, Wheel) or (isinstance(event, Move) and event.held):
+                self._settle(batch)
+                batch = []
+        self._settle(batch)
+
+    def _settle(self, events: Sequence[Event]) -> None:
         browser = self._browser
         pending = browser.send([command for event in events for command in _commands(event)], self._session)
-        # A page takes a move or a turn of the wheel in its next frame, or with the next click or key.
-        in_frame = bool(events) and isinstance(events[-1], Move | Wheel)
+        # A page takes a move or a turn of the wheel in its next frame, or with the next click or key; a wheel needs a
+        # frame that is really drawn, and is acknowledged before the page has seen it.
+        last = events[-1] if events else None
+        frame: Message = {"noDisplayUpdates": True} if isinstance(last, Move) else {}
+        patience = 0.0 if isinstance(last, Move | Wheel) else PATIENCE
         deadline = time.monotonic() + browser.timeout
         while pending and time.monotonic() < deadline:
-            if browser.has_answer(pending[0]):
+            if browser.has_answer(pending[0], patience):
                 browser.wait(pending.pop(0))
-            elif in_frame or not browser.has_answer(pending[0], PATIENCE):
-                browser.call("HeadlessExperimental.beginFrame", {"noDisplayUpdates": True}, self._session)
+            else:
+                browser.call("HeadlessExperimental.beginFrame", frame, self._session)
+        if isinstance(last, Wheel):
+            browser.call("HeadlessExperimental.beginFrame", frame, self._session)
         if pending:
             raise browser.hung()
 
@@ -294,7 +309,7 @@ class DevToolsPage:
 
 
 def _evaluate(js: str) -> Command:
-    return "Runtime.evaluate", {"expression": js, "returnByValue": True}
+    return "Runtime.evaluate", {"expression": js, "returnByValue": True, "awaitPromise": True}
 
 
 def _value(answer: Message) -> Any:

@@ -18,8 +18,11 @@ from turngym.envs.scenario import nearest
 from turngym.envs.spaces import ToolCallSpace, observation_space
 from turngym.envs.types import BadInput, Element, Image, InfraError, Split, StopReason, Task, ToolCall
 
-SCRIPT = resources.files("turngym.envs.browser").joinpath("scripts", "miniwob.js").read_text()
-STATE = "turngym.state()"
+SCRIPT = "".join(
+    resources.files("turngym.envs.browser").joinpath("scripts", name).read_text() for name in ("page.js", "miniwob.js")
+)
+STEP_MS = 100
+"""Time that passes in the page with every accepted call, milliseconds."""
 ATTEMPTS = 2
 """Times a reset tries: a browser that died between episodes is replaced without a word."""
 
@@ -92,7 +95,7 @@ class MiniWoBEnv(TurnEnv):
         seed = 2 * int(rng.integers(2**31)) + (task.split == "test")
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._start(task.id, seed)
+                return self._start(task.id, seed, task.split)
             except InfraError:
                 self._drop()
                 if attempt == ATTEMPTS:
@@ -106,7 +109,7 @@ class MiniWoBEnv(TurnEnv):
     def act(self, call: ToolCall) -> Outcome:
         """Use mouse or keyboard."""
         events = tools.events(call, self._view.to_page)
-        state = self._interact(events, STATE)
+        state = self._interact(events, f"turngym.step({STEP_MS})")
         success = bool(state["done"]) and state["reward"] > 0
         stop = (StopReason.SUCCESS if success else StopReason.FAILURE) if state["done"] else None
         signals = {"success": float(success), "raw_reward": float(state["reward"])}
@@ -135,7 +138,7 @@ class MiniWoBEnv(TurnEnv):
 
     # Inside ---------------------------------------------------------------------------------------------------
 
-    def _start(self, name: str, seed: int) -> str:
+    def _start(self, name: str, seed: int, split: Split) -> str:
         if self._browser is None or not self._browser.alive:
             self._drop()
             self._browser = pool.shared_browser(self._backend or pool.default_backend())
@@ -143,9 +146,10 @@ class MiniWoBEnv(TurnEnv):
             self._page = self._browser.new_page(*self._view.page, SCRIPT)
         if self._loaded != name:
             self._page.goto(catalogue.tasks()[name].as_uri())
+            self._page.evaluate(f"turngymPage.preload({json.dumps(catalogue.images(name))})")
             self._loaded = name
         # The pointer goes back to the corner, or the start would show where the last episode left it.
-        state = self._interact((Move(0, 0),), f"turngym.start({json.dumps(seed)})")
+        state = self._interact((Move(0, 0),), f"turngym.start({seed}, {json.dumps(split)})")
         return str(state["instruction"])
 
     def _interact(self, events: Sequence[Event], js: str) -> Any:

@@ -76,7 +76,7 @@ class Page(Protocol):
         """Load ``url`` and wait for its load event."""
 
     def evaluate(self, js: str) -> Any:
-        """Return the JSON value of a JavaScript expression."""
+        """Return the JSON value of a JavaScript expression; of a promise, what it resolves to."""
 
     def interact(self, events: Sequence[Event], js: str) -> tuple[Any, Image]:
         """Let ``events`` happen, then evaluate ``js``, then draw.

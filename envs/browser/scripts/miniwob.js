@@ -1,22 +1,40 @@
 // Runs in every MiniWoB++ page before the page's own scripts: what TurnGym asks of a page, under one name.
 window.turngym = (() => {
   'use strict';
+  const SETTLE = 3000;  // milliseconds after which a page has come to rest
 
   const state = () => {
     if (WOB_DONE_GLOBAL && core.cover_div) core.cover_div.style.display = 'none';  // show how it ended
     return {ready: WOB_TASK_READY, done: WOB_DONE_GLOBAL, reward: WOB_RAW_REWARD_GLOBAL};
   };
 
-  // A new episode in the loaded page. Returns its state and its wording.
-  const start = (seed) => {
-    core.EPISODE_MAX_TIME = 1e9;  // milliseconds: limits are the environment's business
+  // What is left of the last episode (its animations, focus, scrolled boxes, clipboard) must not show in the next.
+  const settle = () => {
     if (core.EP_TIMER !== null) core.endEpisode(0);
     if (document.activeElement) document.activeElement.blur();
+    if (!turngymPage.idle) turngymPage.advance(SETTLE);
+    for (const node of document.querySelectorAll('*')) {
+      if (node.scrollTop || node.scrollLeft) node.scrollTo(0, 0);
+    }
+    turngymPage.clipboard = '';
+    turngymPage.rewind();
+  };
+
+  // A new episode in the loaded page. Returns its state and its wording.
+  const start = (seed, mode) => {
+    core.EPISODE_MAX_TIME = 1e9;  // milliseconds: limits are the environment's business
+    settle();
+    core.setDataMode(mode);
     Math.seedrandom(String(seed));
     core.startEpisodeReal();
     const utterance = core.getUtterance();
-    const words = typeof utterance === 'string' ? utterance : utterance.utterance || JSON.stringify(utterance);
-    return {...state(), instruction: words};
+    return {...state(), instruction: typeof utterance === 'string' ? utterance : utterance.utterance};
+  };
+
+  // Time passes, and the episode is as it then is.
+  const step = (duration) => {
+    turngymPage.advance(duration);
+    return state();
   };
 
   const LEAVES = 'a,button,input,textarea,select,[onclick],[role],[data-color],[tabindex],label,svg *,canvas';
@@ -56,5 +74,5 @@ window.turngym = (() => {
     return found.sort((a, b) => a.y - b.y || a.x - b.x);
   };
 
-  return {start, state, elements};
+  return {start, step, elements};
 })();
