@@ -244,7 +244,7 @@ def _carry_out(env: Any, slot: int, verb: str, argument: Any, hints: tuple[str, 
         else:
             observation, reward, terminated, truncated, info = env.step(argument)
         over = terminated or truncated
-        known = {} if over else {hint: getattr(core, hint)() for hint in hints}
+        known = {} if over else {hint: _hint(core, hint) for hint in hints}
     except InfraError as error:
         return Reply(slot, infra_error={"kind": error.kind, "message": error.message})
     except BadInput as error:
@@ -255,6 +255,15 @@ def _carry_out(env: Any, slot: int, verb: str, argument: Any, hints: tuple[str, 
         info = {**info, "the_task": core.task}
     seconds = time.perf_counter() - began
     return Reply(slot, observation, reward, terminated, truncated, info, known, seconds, info["infra_error"])
+
+
+def _hint(core: TurnEnv, name: str) -> Any:
+    try:
+        return getattr(core, name)()
+    except NotImplementedError:
+        raise BadInput(
+            f"task {core.task.id!r} has no {name}: no oracle or list of elements is written for it"
+        ) from None
 
 
 def _die_with(owner: int) -> None:

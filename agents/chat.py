@@ -1,0 +1,93 @@
+"""A policy behind a chat API (the OpenAI-compatible form that most servers speak, vLLM's among them)."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from typing import Any
+
+from PIL import Image as Pictures
+
+from turngym.agents import dialects
+from turngym.agents.language import system_prompt
+from turngym.agents.rollout import Decision, View
+from turngym.envs import Image, InfraError, Observation, ToolCallSpace
+from turngym.envs.scenario import PolicyBlock
+
+REQUEST_SECONDS = 120.0
+
+
+class ChatPolicy:
+    """Asks ``url`` (up to and including ``/v1``) for the next completion of ``model``, one request a turn.
+
+    The key, if one is needed, is read from the environment variable ``OPENAI_API_KEY``. A server that does not answer
+    is an :class:`InfraError`, which ends the evaluation: it says nothing about the model.
+    """
+
+    version = 0
+
+    def __init__(self, url: str, model: str, block: PolicyBlock, space: ToolCallSpace) -> None:
+        self.name = model
+        self._url = url.rstrip("/") + "/chat/completions"
+        self._block = block
+        self._dialect = dialects.find(block.dialect)
+        self._system = system_prompt(block.model_copy(update={"prompt": block.prompt or "tools"}), space)
+
+    def act(self, views: Sequence[View]) -> list[Decision]:
+        """Ask for each view in turn."""
+        decisions = []
+        for view in views:
+            text = self._ask(self._messages(view))
+            decisions.append(Decision(self._dialect.read(text), text))
+        return decisions
+
+    def _messages(self, view: View) -> list[dict[str, Any]]:
+        messages: list[dict[str, Any]] = []
+        if self._system is not None:
+            messages.append({"role": "system", "content": self._system})
+        keep = self._block.context.images
+        observations = [turn.observation for turn in view.turns] + [view.observation]
+        for index, seen in enumerate(observations):
+            kept = keep is None or index >= len(observations) - keep
+            messages.append({"role": "user", "content": _content(seen, with_images=kept)})
+            if index < len(view.turns):
+                messages.append({"role": "assistant", "content": view.turns[index].completion})
+        return messages
+
+    def _ask(self, messages: list[dict[str, Any]]) -> str:
+        body = {
+            "model": self.name,
+            "messages": messages,
+            "temperature": self._block.temperature,
+            "max_tokens": self._block.max_new_tokens,
+        }
+        headers = {"Content-Type": "application/json"}
+        if key := os.environ.get("OPENAI_API_KEY"):
+            headers["Authorization"] = f"Bearer {key}"
+        if not self._url.startswith(("http://", "https://")):
+            raise InfraError("api_failed", f"{self._url}: not an http address")
+        request = urllib.request.Request(self._url, json.dumps(body).encode(), headers)
+        try:
+            with urllib.request.urlopen(request, timeout=REQUEST_SECONDS) as answer:
+                return str(json.load(answer)["choices"][0]["message"]["content"] or "")
+        except urllib.error.HTTPError as error:
+            raise InfraError("api_failed", f"{self._url}: HTTP {error.code}: {error.read(200)!r}") from None
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise InfraError("api_failed", f"{self._url}: {error}") from None
+
+
+def _content(seen: Observation, *, with_images: bool) -> list[dict[str, Any]]:
+    images = seen["images"] if with_images else ()
+    parts: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": _data_uri(image)}} for image in images]
+    return [*parts, {"type": "text", "text": seen["text"]}]
+
+
+def _data_uri(image: Image) -> str:
+    buffer = io.BytesIO()
+    Pictures.fromarray(image).save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
