@@ -130,3 +130,5 @@ def test_stopping_ends_what_the_driver_started(peer):
     ends = [os.pidfd_open(pid) for pid in started]
     stubborn.stop(patience=0.0)
     assert [bool(select.select([ended], [], [], 30)[0]) for ended in ends] == [True, True]
+    for ended in ends:
+        os.close(ended)

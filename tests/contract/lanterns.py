@@ -452,6 +452,13 @@ class NeverStarts(Lanterns):
         raise InfraError("lamp_broke", "no light")
 
 
+class StartsWithABug(Lanterns):
+    __doc__ = Lanterns.__doc__
+
+    def start(self, task, rng):
+        raise ValueError("no such lamp")
+
+
 class BreaksNowAndThen(Lanterns):
     def act(self, call):
         self.acts = getattr(self, "acts", 0) + 1
@@ -486,5 +493,5 @@ class SeedInvisible(Lanterns):
         return instruction
 
 
-for cls in (NeverStarts, BreaksNowAndThen, Picky, NoOracle, SeedInvisible):
+for cls in (NeverStarts, StartsWithABug, BreaksNowAndThen, Picky, NoOracle, SeedInvisible):
     gym.register(f"{cls.__name__}-v0", f"lanterns:{cls.__name__}")

@@ -64,8 +64,9 @@ def test_what_breaks_on_our_side_is_the_reason():
     assert finding["why"] == "InfraError: lamp_broke: the glass is cracked"
 
 
-def test_a_world_that_never_starts_fails_its_checks_and_raises_nothing():
-    report = check("lanterns:NeverStarts-v0", quick=True)
+@pytest.mark.parametrize("env_id", ["NeverStarts-v0", "StartsWithABug-v0"])
+def test_a_world_that_never_starts_fails_its_checks_and_raises_nothing(env_id):
+    report = check(f"lanterns:{env_id}", quick=True)
     assert {"gymnasium", "same_seed", "oracle", "refused_calls", "turn_limit"} <= names(report.failed)
     # What needs no start is still judged.
     assert {"found", "docstring", "tools", "samples", "picklable"} <= set(report.passed)
