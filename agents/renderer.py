@@ -31,7 +31,7 @@ class Renderer:
             [] if system is None else [{"role": "system", "content": defuse(tokenizer, system)}]
         )
         self._keep_images = keep_images
-        self._eos: int = tokenizer.eos_token_id
+        self.eos: int = tokenizer.eos_token_id
         # One cache an instance; observations repeat within a group and from turn to turn.
         self._segment = functools.lru_cache(maxsize=4096)(self._render_segment)
 
@@ -72,7 +72,7 @@ class Renderer:
         if turn.tokens is None:
             raise ValueError("only turns of a language model have ids")
         ids = turn.tokens.ids
-        return ids if ids and ids[-1] == self._eos else (*ids, self._eos)
+        return ids if ids and ids[-1] == self.eos else (*ids, self.eos)
 
     def question(self, text: str) -> tuple[int, ...]:
         """Return the ids of a further user message, after a closed completion, up to where the answer begins."""
@@ -80,7 +80,11 @@ class Renderer:
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Tokenise a completion to be imitated, end of turn included."""
-        return (*self._tokenizer(text, add_special_tokens=False)["input_ids"], self._eos)
+        return (*self.ids(text), self.eos)
+
+    def ids(self, text: str) -> tuple[int, ...]:
+        """Tokenise text as it is."""
+        return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _render_segment(self, text: str, images: int, opening: bool) -> tuple[int, ...]:
         message = self._message(text, images)
@@ -91,7 +95,7 @@ class Renderer:
             rendered = self._template([*past, message]).split(_MARK, 1)[1]
             # The end of turn is among the sampled ids; what follows it (a line break, in ChatML) is not.
             rendered = rendered.removeprefix(self._tokenizer.eos_token)
-        return tuple(self._tokenizer(rendered, add_special_tokens=False)["input_ids"])
+        return self.ids(rendered)
 
     def _message(self, text: str, images: int) -> dict[str, Any]:
         content: list[dict[str, Any]] = [{"type": "image"} for _ in range(images)]

@@ -83,11 +83,7 @@ def _warm_up(scenario: Scenario, run: Run, pool: EnvPool, vlm: VLM, demonstratio
     assert settings is not None
     policy = language_policy(scenario, vlm, pool, name=scenario.policy.model, temperature=None)
     dialect = dialects.find(scenario.policy.dialect)
-    data = [
-        example
-        for episode in demonstrations
-        for example in warm_start.examples(episode, policy.renderer, dialect, settings.screen_reading)
-    ]
+    data = warm_start.examples(demonstrations, policy.renderer, dialect, settings.screen_reading, scenario.seed)
     pool.ask()
 
     def measure(step: int) -> float:

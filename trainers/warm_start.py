@@ -1,8 +1,10 @@
 """Warm start: supervised learning on oracle episodes, with screen reading beside the action.
 
 Each turn is a row: the context that the policy would see, the oracle's call, and, where the family lists its elements,
-a further question, "List the screen.", with what is on it and where. Asking only for the call leaves a model born
-yesterday at chance; reading the screen is what makes it see.
+a question about the screen, in turns of two kinds: "List the screen." (names and places in reading order: what is
+where) and "Find on the screen." (names in random order, given: where is what). A place is written right behind its
+name, so that it is predicted at the name itself. Asked only for the call, a model born yesterday stays at chance; with
+the places in the words of a call, a few tokens away from their names, it stayed there for 300 steps too.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from turngym.envs.scenario import WarmStartBlock
 from turngym.trainers.objectives import aggregate
 from turngym.trainers.rows import pad, score
 
+QUESTIONS = ("list", "find")
+"""Prompts about the screen, asked in turns."""
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -32,13 +37,9 @@ class Example:
     weights: tuple[float, ...]
 
 
-def read_screen(elements: Sequence[Element]) -> str:
-    """Write what is on the screen: names and centres in image pixels, spelled as in a call, in the order given.
-
-    The order should be a fixed one: what cannot be predicted is noise.
-    """
-    seen = "; ".join(f'{element.name}, "x": {int(element.x)}, "y": {int(element.y)}' for element in elements)
-    return f"Seen: {seen}"
+def place(element: Element) -> str:
+    """Write where an element is: its centre in image pixels, in the digits of a call."""
+    return f"{int(element.x)},{int(element.y)}"
 
 
 def corpus(episodes: Sequence[Episode], space: ToolCallSpace, dialect: Dialect) -> Iterator[str]:
@@ -52,27 +53,47 @@ def corpus(episodes: Sequence[Episode], space: ToolCallSpace, dialect: Dialect) 
             yield turn.observation["text"]
             yield "assistant\n"
             yield dialect.write(turn.call)
-            yield read_screen(turn.elements)
-        yield prompts.read("screen_reading")
+            yield "".join(f" {element.name}{place(element)}" for element in turn.elements)
+    yield from (prompts.read(question) for question in QUESTIONS)
 
 
-def examples(episode: Episode, renderer: Renderer, dialect: Dialect, screen_reading: float) -> list[Example]:
-    """Turn an oracle episode into examples, one a turn."""
-    found = []
-    past: list[Turn] = []
-    for turn in episode.turns:
-        ids, places = renderer.context(past, turn.observation)
-        action = renderer.encode(dialect.write(turn.call))
-        completion, weights = action, [1.0] * len(action)
-        if screen_reading > 0 and turn.elements:
-            question = renderer.question(prompts.read("screen_reading"))
-            answer = renderer.encode(read_screen(turn.elements))
-            completion = (*action, *question, *answer)
-            weights += [0.0] * len(question) + [screen_reading] * len(answer)
-        images = images_in_context(past, turn.observation["images"], places)
-        found.append(Example(Row(ids, images, completion), tuple(weights)))
-        past.append(replace(turn, tokens=Tokens(ids, places, action, (0.0,) * len(action))))
+def examples(
+    episodes: Sequence[Episode], renderer: Renderer, dialect: Dialect, screen_reading: float, seed: int
+) -> list[Example]:
+    """Turn oracle episodes into examples, one a turn; the question about the screen alternates."""
+    draw = random.Random(seed)
+    found: list[Example] = []
+    for episode in episodes:
+        past: list[Turn] = []
+        for turn in episode.turns:
+            ids, places = renderer.context(past, turn.observation)
+            action = renderer.encode(dialect.write(turn.call))
+            completion, weights = list(action), [1.0] * len(action)
+            if screen_reading > 0 and turn.elements:
+                asked = QUESTIONS[len(found) % 2]
+                more, their_weights = _about_the_screen(asked, turn.elements, renderer, draw)
+                completion += more
+                weights += [screen_reading * weight for weight in their_weights]
+            images = images_in_context(past, turn.observation["images"], places)
+            found.append(Example(Row(ids, images, tuple(completion)), tuple(weights)))
+            past.append(replace(turn, tokens=Tokens(ids, places, action, (0.0,) * len(action))))
     return found
+
+
+def _about_the_screen(
+    question: str, elements: Sequence[Element], renderer: Renderer, draw: random.Random
+) -> tuple[list[int], list[float]]:
+    """Ask a question about the screen and answer it; names that are given, and the question, weigh nothing."""
+    given = question == "find"
+    listed = draw.sample(list(elements), len(elements)) if given else elements
+    ids = list(renderer.question(prompts.read(question)))
+    weights = [0.0] * len(ids)
+    for element in listed:
+        name = renderer.ids(f" {element.name}")  # as a word within a sentence, like in the instruction
+        where = renderer.ids(place(element))
+        ids += [*name, *where]
+        weights += [0.0 if given else 1.0] * len(name) + [1.0] * len(where)
+    return [*ids, renderer.eos], [*weights, 1.0]
 
 
 def learning_rate(step: int, steps: int, peak: float, warm_up: int = 30) -> float:
