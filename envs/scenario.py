@@ -212,3 +212,8 @@ def _check_kwargs(block: EnvironmentBlock, where: str) -> None:
     for key in block.kwargs:
         if key not in known:
             raise BadInput(f"{where}: unknown key 'environment.{key}'{nearest(key, known)}")
+    task = block.kwargs.get("task")
+    if task is not None and entry.what_is_missing() is None and task not in entry.task_names():
+        near = difflib.get_close_matches(str(task), entry.task_names(), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise BadInput(f"{where}: environment.task: there is no {task!r} in {block.id}{hint}")

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from turngym.agents import dialects
-from turngym.agents.models.vlm import VLM
+from turngym.agents.models import tiny
+from turngym.agents.models.vlm import VLM, refuse_empty
 from turngym.agents.policies import draw_seeds, oracle
 from turngym.agents.rollout import Start, rollout
 from turngym.agents.workers import EnvPool
@@ -28,6 +29,7 @@ def train(scenario: Scenario, *, out: Path, resume: bool = False, report: Say = 
     With ``resume``, go on from the newest checkpoint of ``out``, exactly as if the run had not stopped (a run that
     stopped before its first checkpoint begins again). Interrupted, it saves a checkpoint of the last whole step first.
     """
+    _refuse_model(scenario.policy.model)
     torch.manual_seed(scenario.seed)
     run = Run(out, scenario, resume=resume)
     try:
@@ -37,6 +39,13 @@ def train(scenario: Scenario, *, out: Path, resume: bool = False, report: Say = 
             return _reinforce(scenario, run, pool, vlm, saved, report)
     finally:
         run.close()
+
+
+def _refuse_model(name: str) -> None:
+    """Find out now what would otherwise be found out after the oracle's episodes."""
+    if name.startswith("tiny-") and name not in tiny.NAMES:
+        raise BadInput(f"unknown model {name!r}; the tiny ones are {', '.join(tiny.NAMES)}")
+    refuse_empty(name)
 
 
 def _model(scenario: Scenario, run: Run, pool: EnvPool, resume: bool, report: Say) -> tuple[VLM, dict[str, Any] | None]:
@@ -49,10 +58,6 @@ def _model(scenario: Scenario, run: Run, pool: EnvPool, resume: bool, report: Sa
     name = scenario.policy.model
     demonstrations = _demonstrate(scenario, run, pool, report)
     if name.startswith("tiny-"):
-        from turngym.agents.models import tiny
-
-        if name not in tiny.NAMES:
-            raise BadInput(f"unknown model {name!r}; the tiny ones are {', '.join(tiny.NAMES)}")
         dialect = dialects.find(scenario.policy.dialect)
         vlm = tiny.build(name, warm_start.corpus(demonstrations, pool.action_space, dialect), seed=scenario.seed)
     else:

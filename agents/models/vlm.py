@@ -185,9 +185,7 @@ class VLM:
         """Load a local folder or a hub id."""
         from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
-        folder = Path(name)
-        if (name.startswith((".", "/", "~")) or folder.exists()) and not (folder / "config.json").is_file():
-            raise BadInput(f"no model in {name!r}: a model folder holds config.json")
+        refuse_empty(name)
         try:
             model = AutoModelForImageTextToText.from_pretrained(name, dtype=dtype)
             tokenizer = AutoTokenizer.from_pretrained(name)
@@ -195,6 +193,13 @@ class VLM:
         except (OSError, ValueError) as error:
             raise BadInput(f"cannot load model {name!r}: {str(error).splitlines()[0]}") from None
         return cls(model.to(device).eval(), tokenizer, image_processor)
+
+
+def refuse_empty(name: str) -> None:
+    """Raise :class:`BadInput` if ``name`` is a local folder without a model in it; says nothing of hub ids."""
+    folder = Path(name)
+    if (name.startswith((".", "/", "~")) or folder.exists()) and not (folder / "config.json").is_file():
+        raise BadInput(f"no model in {name!r}: a model folder holds config.json")
 
 
 def _line(start: int, length: int) -> np.ndarray[Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,7 +85,9 @@ def train(
     from turngym.trainers.recipe import train as run_recipe
 
     run = out or (_newest_run(recipe.name) if resume else _new_run(recipe.name))
-    with stdout_for_the_answer(), _kept_in(run, f"go on with: turngym train {scenario} --out {run} --resume"):
+    changes = [word for change in set_ or () for word in ("--set", change)]
+    go_on = shlex.join(["turngym", "train", scenario, *changes, "--out", str(run), "--resume"])
+    with stdout_for_the_answer(), _kept_in(run, f"go on with: {go_on}"):
         answer = run_recipe(recipe, out=run, resume=resume, report=Console(stderr=True, highlight=False).print)
     if json:
         print_json(answer)
@@ -96,7 +99,8 @@ def train(
 def evaluate(
     scenario: Recipe,
     checkpoint: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A model folder, such as RUN/checkpoints/60.")
+        Path | None,
+        typer.Option(metavar="DIR", exists=True, file_okay=False, help="A model folder, such as RUN/checkpoints/60."),
     ] = None,
     policy: Annotated[str | None, typer.Option(metavar="NAME", help="oracle, random, noop or spam.")] = None,
     api: Annotated[str | None, typer.Option(metavar="URL", help="A chat API; needs --model.")] = None,
