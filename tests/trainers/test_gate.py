@@ -1,4 +1,4 @@
-"""The gate lets a sound batch through, and names the fault when one is planted. Each plant is a real bug of somebody."""
+"""The gate lets a sound batch through, and names the fault when one is planted."""
 
 import copy
 import dataclasses
@@ -73,7 +73,7 @@ def test_stale_weights_in_the_engine(vlm):
     with torch.no_grad():
         for weight in vlm.model.parameters():
             weight.mul_(1.02)
-    with pytest.raises(gate.GateFailure, match="logprobs.*stale weights"):
+    with pytest.raises(gate.GateFailure, match=r"logprobs.*stale weights"):
         open_gate(vlm, episodes)
 
 
@@ -94,10 +94,10 @@ class LosesTheBoundary(Renderer):
 def test_a_lost_turn_boundary_token(vlm):
     policy = policy_of(vlm, renderer=LosesTheBoundary)
     episodes = [converse(policy, "a", 3)]
-    with pytest.raises(gate.GateFailure, match="gate: (ids|template): episode a, turn 1"):
+    with pytest.raises(gate.GateFailure, match=r"gate: (ids|template): episode a, turn 1"):
         open_gate(vlm, episodes)
     # The trainer's renderer having the same bug does not hide it.
-    with pytest.raises(gate.GateFailure, match="gate: template: episode a, turn 1"):
+    with pytest.raises(gate.GateFailure, match=r"gate: template: episode a, turn 1"):
         gate.check(vlm, policy.renderer, episodes, temperature=1.0)
 
 
@@ -120,18 +120,17 @@ def test_a_history_that_was_tokenised_again():
             break
     else:
         raise AssertionError("no conversation shows the fault")
-    with pytest.raises(gate.GateFailure, match="gate: ids: .*turn 1"):
+    with pytest.raises(gate.GateFailure, match=r"gate: ids: .*turn 1"):
         open_gate(vlm, [episode])
-    with pytest.raises(gate.GateFailure, match="gate: ids: .*the ids sampled in turn 0 are not in the context"):
+    with pytest.raises(gate.GateFailure, match=r"gate: ids: .*the ids sampled in turn 0 are not in the context"):
         gate.check(vlm, policy.renderer, [episode], temperature=1.0)
 
 
 def test_a_blind_model(vlm):
     def blind(self, pixel_values, grid_thw, **kwargs):
-        found = type(self).forward(self, torch.zeros_like(pixel_values), grid_thw, **kwargs)
-        return found
+        return type(self).forward(self, torch.zeros_like(pixel_values), grid_thw, **kwargs)
 
     vlm.model.model.visual.forward = types.MethodType(blind, vlm.model.model.visual)
     episodes = [converse(policy_of(vlm), "a", 2)]
-    with pytest.raises(gate.GateFailure, match="gate: sight"):
+    with pytest.raises(gate.GateFailure, match=r"gate: sight"):
         open_gate(vlm, episodes)

@@ -1,0 +1,142 @@
+import numpy as np
+import pytest
+import torch
+
+from turngym.agents.engines import Prompt
+from turngym.agents.engines.hf import HFEngine
+from turngym.agents.models import tiny
+from turngym.agents.models.vlm import VLM, Row
+from turngym.envs import BadInput
+from turngym.trainers.rows import score
+
+CALL = '<tool_call>\n{"name": "click", "arguments": {"x": 57, "y": 80}}\n</tool_call>'
+
+
+@pytest.fixture(scope="module", params=tiny.NAMES)
+def vlm(request):
+    return tiny.build(request.param, [CALL, "Click on the lime box."] * 20)
+
+
+def picture(seed, size=(56, 84)):
+    return np.random.default_rng(seed).integers(0, 256, (*size, 3)).astype(np.uint8)
+
+
+def context(vlm, text, images):
+    parts = [{"type": "image"}] * images + [{"type": "text", "text": text}]
+    chat = vlm.tokenizer.apply_chat_template(
+        [{"role": "user", "content": parts}], add_generation_prompt=True, tokenize=False
+    )
+    return tuple(vlm.tokenizer(chat)["input_ids"])
+
+
+def rows(vlm):
+    return [
+        Row(context(vlm, "Click on the lime box.", 1), (picture(0),), (5, 6, 7)),
+        Row(context(vlm, "No picture.", 0), (), (8,)),
+        Row(context(vlm, "Two.", 2), (picture(1), picture(2, (84, 56))), (9, 10, 11, 12, 13)),
+    ]
+
+
+def test_a_call_is_a_few_tokens_and_text_is_lossless(vlm):
+    ids = vlm.tokenizer(CALL)["input_ids"]
+    assert len(ids) == 9
+    assert vlm.tokenizer.decode(ids) == CALL
+    odd = "äöü 🦊\t\r\n  {x}"
+    assert vlm.tokenizer.decode(vlm.tokenizer(odd)["input_ids"]) == odd
+
+
+@pytest.mark.parametrize("pad_left", [False, True])
+def test_positions_are_the_models_own(vlm, pad_left):
+    inputs = vlm.collate(rows(vlm), pad_left=pad_left)
+    own, _ = vlm.model.model.get_rope_index(
+        inputs.input_ids, inputs.mm_token_type_ids, inputs.image_grid_thw, attention_mask=inputs.attention_mask
+    )
+    assert torch.equal(own, inputs.position_ids)
+
+
+@torch.no_grad()
+def test_padding_and_company_change_nothing(vlm):
+    together = score(vlm, rows(vlm))
+    for index, row in enumerate(rows(vlm)):
+        alone = score(vlm, [row])
+        length = len(row.completion)
+        assert together.mask[index].sum() == length
+        torch.testing.assert_close(together.logp[index, :length], alone.logp[0], atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_sampling_and_scoring_agree_over_ragged_lengths(vlm):
+    prompts = [Prompt(row.context, row.images, seed) for seed, row in enumerate(rows(vlm) * 3)]
+    completions = HFEngine(vlm).sample(prompts, temperature=0.7, max_new_tokens=12)
+    scored = score(vlm, [Row(p.ids, p.images, c.ids) for p, c in zip(prompts, completions, strict=True)], 0.7)
+    assert len({len(c.ids) for c in completions}) >= 1
+    for index, completion in enumerate(completions):
+        found = scored.logp[index, : len(completion.ids)]
+        torch.testing.assert_close(found, torch.tensor(completion.logprobs), atol=1e-4, rtol=0)
+        assert not vlm.forbidden[list(completion.ids)].any()
+        assert completion.truncated == (completion.ids[-1] != vlm.eos)
+
+
+@torch.no_grad()
+def test_a_completion_does_not_depend_on_its_batch_and_ends_where_it_ends(vlm):
+    engine = HFEngine(vlm)
+    everyone = [Prompt(row.context, row.images, seed) for seed in range(8) for row in rows(vlm)]
+    hook = vlm.model.lm_head.register_forward_hook(lambda module, args, out: _nudge(out, vlm.eos))
+    try:
+        together = engine.sample(everyone, temperature=1.0, max_new_tokens=16)
+        alone = [engine.sample([prompt], temperature=1.0, max_new_tokens=16)[0] for prompt in everyone]
+    finally:
+        hook.remove()
+    assert [c.ids for c in together] == [c.ids for c in alone]
+    assert len({len(c.ids) for c in together}) > 3
+    assert {c.truncated for c in together} == {False} or any(len(c.ids) == 16 for c in together if c.truncated)
+
+
+def _nudge(logits, token):
+    logits[..., token] += 4.0
+    return logits
+
+
+@torch.no_grad()
+def test_temperature_zero_takes_the_likeliest(vlm):
+    prompts = [Prompt(row.context, row.images, seed) for row in rows(vlm) for seed in (1, 2)]
+    found = HFEngine(vlm).sample(prompts, temperature=0.0, max_new_tokens=4)
+    for first, second in zip(found[::2], found[1::2], strict=True):
+        assert first.ids == second.ids
+
+
+@torch.no_grad()
+def test_sampling_follows_the_distribution(vlm):
+    row = rows(vlm)[1]
+    draws = HFEngine(vlm).sample([Prompt(row.context, (), s) for s in range(2000)], temperature=1.0, max_new_tokens=1)
+    counts = np.bincount([c.ids[0] for c in draws], minlength=len(vlm.forbidden))
+    probability = np.zeros(len(counts))
+    for completion in draws:
+        probability[completion.ids[0]] = np.exp(completion.logprobs[0])
+    # Pearson's statistic over the ids that were drawn; its standard deviation is about sqrt(2 * ids).
+    seen = probability > 0
+    statistic = ((counts - 2000 * probability)[seen] ** 2 / (2000 * probability[seen])).sum()
+    assert statistic < seen.sum() + 6 * np.sqrt(2 * seen.sum())
+
+
+def test_saving_and_loading_keeps_everything(vlm, tmp_path):
+    vlm.save(tmp_path / "model")
+    again = VLM.load(str(tmp_path / "model"))
+    with torch.no_grad():
+        torch.testing.assert_close(score(again, rows(again)).logp, score(vlm, rows(vlm)).logp, atol=0, rtol=0)
+    assert again.tokenizer(CALL)["input_ids"] == vlm.tokenizer(CALL)["input_ids"]
+
+
+def test_equal_seeds_build_equal_models_and_leave_torch_alone():
+    state = torch.random.get_rng_state()
+    one, two, other = (tiny.build("tiny-qwen2_5_vl", [CALL], seed=s) for s in (1, 1, 2))
+    assert torch.equal(state, torch.random.get_rng_state())
+    weights = [m.model.model.language_model.layers[0].mlp.up_proj.weight for m in (one, two, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+@pytest.mark.parametrize("name", ["./no/such/folder", "."])
+def test_a_folder_without_a_model(name):
+    with pytest.raises(BadInput, match="no model in"):
+        VLM.load(name)
