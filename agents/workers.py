@@ -88,6 +88,11 @@ class EnvPool:
         self.hints = tuple(hints)
 
     @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers."""
+        return [worker.process.pid for worker in self._workers if worker.process.pid is not None]
+
+    @property
     def waiting(self) -> int:
         """Number of commands whose reply is still to come."""
         return sum(len(worker.commands) for worker in self._workers)
