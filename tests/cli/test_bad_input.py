@@ -45,6 +45,7 @@ TABLE = [
     (["train", "typo.yaml"], "train.stepz"),
     (["train", "elsewhere.yaml"], "turngym/MiniWob-v0"),
     (["train", "nobody.yaml"], "nobody"),
+    (["train", "quickstart", "--set", "policy.model=tiny-qwen"], "tiny-qwen2_5_vl"),
     (["train", "quickstart", "--set", "train.steps"], "train.steps"),
     (["train", "quickstart", "--set", "train.steps=few"], "train.steps"),
     (["train", "quickstart", "--set", "environment.tsak=click-test"], "environment.tsak"),
@@ -52,10 +53,11 @@ TABLE = [
     (["train", "quickstart", "--resume"], "--resume"),
     (["train", "quickstart", "--resume", "--out", "nowhere"], "nowhere"),
     (["eval", "quickstart"], "--checkpoint"),
-    (["eval", "quickstart", "--policy", "oracle", "--checkpoint", "nowhere"], "--policy"),
+    (["eval", "quickstart", "--policy", "oracle", "--checkpoint", "empty"], "--policy"),
     (["eval", "quickstart", "--policy", "oracel"], "oracel"),
     (["eval", "quickstart", "--policy", "oracle", "--split", "tset"], "tset"),
     (["eval", "quickstart", "--checkpoint", "nowhere"], "nowhere"),
+    (["eval", "quickstart", "--checkpoint", "empty"], "empty"),
     (["eval", "quickstart", "--api", "http://localhost:1"], "--model"),
     *(
         case
