@@ -79,6 +79,11 @@ def load_rubric(name: str) -> Rubric:
     return judge
 
 
+def total(terms: tuple[Reward, ...]) -> float:
+    """Return the score that terms add up to: the sum of weight times value."""
+    return sum(term.weight * term.value for term in terms)
+
+
 def _named(name: str) -> Rubric:
     if name in RUBRICS:
         return RUBRICS[name]

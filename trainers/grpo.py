@@ -14,7 +14,7 @@ import copy
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,8 @@ from turngym.agents.models.vlm import VLM
 from turngym.agents.policies import draw_seeds, stream
 from turngym.agents.rollout import Start, rollout
 from turngym.agents.workers import EnvPool
-from turngym.envs import Episode, Group, StopReason, Task
+from turngym.envs import Episode, Group, Rubric, StopReason, Task
+from turngym.envs.rubrics import load_rubric, total
 from turngym.envs.scenario import TrainBlock
 from turngym.trainers.objectives import aggregate, group_advantages, k3, policy_loss, token_weights
 from turngym.trainers.rows import Sample, pad, samples, score
@@ -90,20 +91,21 @@ def train(
     interrupt lands between steps: never between an update and its record.
     """
     reference = copy.deepcopy(vlm.model).eval() if settings.kl > 0 else None
+    rubric = load_rubric(settings.rubric)
     first = True
     while state.step < settings.steps and not _reached(state, settings):
         began = time.perf_counter()
-        groups, episodes = gather(policy, pool, task, settings, seed, state.step)
+        groups, episodes = gather(policy, pool, task, settings, rubric, seed, state.step)
         sampled = time.perf_counter()
         if first:
             before_first_update([episode for group in groups for episode in group.episodes])
             first = False
         with uninterrupted():
-            batch = [sample for group in groups for sample in credit(group, settings)]
+            batch = [sample for group in groups for sample in credit(group, settings, rubric)]
             metrics = update(vlm, reference, batch, settings, state, temperature, stream(seed, "update", state.step))
             state.step += 1
             policy.engine.update(vlm.model, state.step)
-            metrics |= _watch(groups, episodes)
+            metrics |= _watch(groups, episodes, rubric)
             state.recent.append(metrics["success"])
             now = time.perf_counter()
             metrics |= {"step": state.step, "rollout_seconds": sampled - began, "update_seconds": now - sampled}
@@ -111,7 +113,7 @@ def train(
 
 
 def gather(
-    policy: LanguagePolicy, pool: EnvPool, task: str, settings: TrainBlock, seed: int, step: int
+    policy: LanguagePolicy, pool: EnvPool, task: str, settings: TrainBlock, rubric: Rubric, seed: int, step: int
 ) -> tuple[list[Group], list[Episode]]:
     """Sample groups until ``settings.groups`` of them have something to compare, or ``refill`` is used up.
 
@@ -138,13 +140,18 @@ def gather(
         for name in dict.fromkeys(start.group for start in starts):
             sound = [e for e in made if e.group == name and e.stop_reason is not StopReason.INFRA_ERROR]
             groups.append(Group(name, tuple(sound)))
-            live += len({episode.reward for episode in sound}) > 1
+            live += len(set(worth(sound, rubric))) > 1
     return groups, episodes
 
 
-def credit(group: Group, settings: TrainBlock) -> list[Sample]:
+def worth(episodes: Sequence[Episode], rubric: Rubric) -> list[float]:
+    """Score episodes by a rubric."""
+    return [total(rubric(episode)) for episode in episodes]
+
+
+def credit(group: Group, settings: TrainBlock, rubric: Rubric) -> list[Sample]:
     """Give each turn of a group its episode's advantage; a group without any yields nothing to train on."""
-    advantages = group_advantages([episode.reward for episode in group.episodes], settings.advantage)
+    advantages = group_advantages(worth(group.episodes, rubric), settings.advantage)
     pairs = zip(group.episodes, advantages, strict=True)
     return [sample for episode, advantage in pairs if advantage != 0.0 for sample in samples(episode, advantage)]
 
@@ -222,14 +229,14 @@ def _reached(state: State, settings: TrainBlock) -> bool:
     return settings.until is not None and full and float(np.mean(state.recent)) >= settings.until
 
 
-def _watch(groups: list[Group], episodes: list[Episode]) -> Metrics:
+def _watch(groups: list[Group], episodes: list[Episode], rubric: Rubric) -> Metrics:
     sound = [episode for group in groups for episode in group.episodes]
     count = max(len(sound), 1)
     return {
         "success": sum(episode.success for episode in sound) / count,
         "reward": sum(episode.reward for episode in sound) / count,
         "turns": sum(len(episode.turns) for episode in sound) / count,
-        "live_groups": sum(len({episode.reward for episode in group.episodes}) > 1 for group in groups),
+        "live_groups": sum(len(set(worth(group.episodes, rubric))) > 1 for group in groups),
         "groups": len(groups),
         "episodes": len(episodes),
         "infra_errors": len(episodes) - len(sound),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypedDict
 
-from turngym.agents.episodes.store import EpisodeStore, total
-from turngym.envs.rubrics import load_rubric
+from turngym.agents.episodes.store import EpisodeStore
+from turngym.envs.rubrics import load_rubric, total
 from turngym.envs.types import BadInput, Episode, Reward, Rubric, StopReason
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal, Self, TypedDict, Unpack
 from urllib.parse import quote
 
 from turngym.agents.episodes.codec import decode, digest, encode, from_png, to_png
+from turngym.envs.rubrics import total
 from turngym.envs.types import BadInput, Episode, Image, InfraError, Reward, StopReason
 
 APPLICATION_ID = 0x5475726E
@@ -317,11 +318,6 @@ class EpisodeStore:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise InfraError("disk_full", f"{self.path}: {error.strerror}") from None
             raise BadInput(f"{self.path}: {error.strerror or error}") from None
-
-
-def total(terms: tuple[Reward, ...]) -> float:
-    """Return the score that terms add up to: the sum of weight times value."""
-    return sum(term.weight * term.value for term in terms)
 
 
 def _summary(row: tuple[Any, ...]) -> Summary:

@@ -38,8 +38,12 @@ FLAGS = (
     "--disable-background-timer-throttling",
     "--disable-lcd-text",
     "--disable-smooth-scrolling",
+    "--lang=en-US",
 )
 """For pages that look alike everywhere, in a process that does nothing of its own accord."""
+
+ENVIRONMENT = {"TZ": "UTC", "LANGUAGE": "en_US"}
+"""Variables a page could notice."""
 
 FRAMES_ON_DEMAND = (
     "--enable-begin-frame-control",

@@ -36,7 +36,7 @@ Command = tuple[str, Message]
 DRAW: Message = {"screenshot": {"format": "png", "optimizeForSpeed": True}}
 FRAME_ATTEMPTS = 5
 """Frames asked for until one comes with a picture: a frame in which nothing changed may come without."""
-PATIENCE = 0.05
+PATIENCE = 0.25
 """Seconds until input that is not acknowledged is given a frame."""
 
 
@@ -70,7 +70,13 @@ class DevToolsBrowser:
         wiring += [(os.POSIX_SPAWN_DUP2, a, b) for a, b in ((stderr, 2), (theirs_in, 3), (theirs_out, 4))]
         flags = (*chromium.FLAGS, *chromium.FRAMES_ON_DEMAND, "--incognito", "--remote-debugging-pipe")
         try:
-            self._pid = os.posix_spawn(executable, [executable, *flags], os.environ, file_actions=wiring, setsid=True)
+            self._pid = os.posix_spawn(
+                executable,
+                [executable, *flags],
+                {**os.environ, **chromium.ENVIRONMENT},
+                file_actions=wiring,
+                setsid=True,
+            )
         except OSError as error:
             raise InfraError("browser_died", f"cannot start {executable}: {error.strerror}") from None
         finally:

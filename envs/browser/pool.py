@@ -9,7 +9,7 @@ from typing import Literal
 from turngym.envs.browser import chromium
 from turngym.envs.browser.protocol import Browser
 
-Backend = Literal["devtools", "playwright"]
+Backend = Literal["devtools", "playwright", "fake"]
 
 
 @dataclass
@@ -29,9 +29,19 @@ def default_backend() -> Backend:
 
 def launch(backend: Backend) -> Browser:
     """Start a browser of one's own."""
-    from turngym.envs.browser.devtools import DevToolsBrowser
+    match backend:
+        case "devtools":
+            from turngym.envs.browser.devtools import DevToolsBrowser
 
-    return DevToolsBrowser()
+            return DevToolsBrowser()
+        case "playwright":
+            from turngym.envs.browser.playwright_backend import PlaywrightBrowser
+
+            return PlaywrightBrowser()
+        case "fake":
+            from turngym.envs.browser.fake import FakeBrowser
+
+            return FakeBrowser()
 
 
 def shared_browser(backend: Backend) -> Browser:

@@ -11,7 +11,11 @@ window.turngym = (() => {
   // What is left of the last episode (its animations, focus, scrolled boxes, clipboard) must not show in the next.
   const settle = () => {
     if (core.EP_TIMER !== null) core.endEpisode(0);
-    if (document.activeElement) document.activeElement.blur();
+    const body = document.body;
+    body.tabIndex = -1;  // focus, and the place from which Tab counts, go back to the top
+    body.focus();
+    body.blur();
+    body.removeAttribute('tabindex');
     if (!turngymPage.idle) turngymPage.advance(SETTLE);
     for (const node of document.querySelectorAll('*')) {
       if (node.scrollTop || node.scrollLeft) node.scrollTo(0, 0);

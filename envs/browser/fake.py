@@ -1,0 +1,141 @@
+"""A browser without a browser: one page, drawn and answered in Python, behind the same protocol.
+
+It plays ``click-color`` as the real page does (four coloured boxes, one of them asked for) and answers the calls that
+:mod:`turngym.envs.browser.miniwob` makes to its script, whatever the page's address. It dies or hangs on demand.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from turngym.envs.browser.protocol import Event, Press, Release
+from turngym.envs.types import Image, InfraError
+
+COLORS = {
+    "red": (255, 0, 0), "blue": (0, 0, 255), "lime": (0, 255, 0), "black": (0, 0, 0), "yellow": (255, 255, 0),
+    "cyan": (0, 255, 255), "magenta": (255, 0, 255), "grey": (128, 128, 128),
+}  # fmt: skip
+SIDE = 50
+BOXES = ((24, 78), (86, 78), (24, 142), (86, 142))
+"""Upper left corners of the boxes, pixels."""
+
+
+class FakeBrowser:
+    """A browser that is only pretended. :meth:`die` and :meth:`hang` make the next call fail as a real one would."""
+
+    def __init__(self) -> None:
+        self._failure: InfraError | None = None
+        self._closed = False
+        self.pages = 0
+        """Pages now open."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still be used."""
+        return self._failure is None and not self._closed
+
+    @property
+    def pid(self) -> int | None:
+        """It has no process."""
+        return None
+
+    def new_page(self, width: int, height: int, script: str = "") -> FakePage:
+        """Open a page."""
+        self.check()
+        self.pages += 1
+        return FakePage(self, width, height)
+
+    def close(self) -> None:
+        """Close the browser."""
+        self._closed = True
+
+    def die(self) -> None:
+        """Be found dead by the next call."""
+        self._failure = InfraError("browser_died", "the browser ended")
+
+    def hang(self) -> None:
+        """Be found hung by the next call."""
+        self._failure = InfraError("browser_hung", "the browser did not answer within 0 s")
+
+    def check(self) -> None:
+        """Raise if it cannot be used."""
+        if self._failure is not None:
+            raise self._failure
+        if self._closed:
+            raise InfraError("browser_died", "the browser is gone")
+
+
+class FakePage:
+    """The page of a :class:`FakeBrowser`."""
+
+    def __init__(self, browser: FakeBrowser, width: int, height: int) -> None:
+        self._browser = browser
+        self._size = (width, height)
+        self._open = True
+        self._colors: list[str] = []
+        self._wanted = ""
+        self._pressed: tuple[float, float] | None = None
+        self._done, self._reward = False, 0.0
+
+    def goto(self, url: str) -> None:
+        """Accept any address."""
+        self._browser.check()
+
+    def evaluate(self, js: str) -> Any:
+        """Answer ``turngym.NAME(JSON arguments)``; anything else is null."""
+        self._browser.check()
+        match = re.fullmatch(r"turngym\.(\w+)\((.*)\)", js)
+        if match is None:
+            return None
+        return getattr(self, f"_js_{match[1]}")(*json.loads(f"[{match[2]}]"))
+
+    def interact(self, events: Sequence[Event], js: str) -> tuple[Any, Image]:
+        """Take clicks, answer, draw."""
+        self._browser.check()
+        for event in events:
+            if isinstance(event, Press):
+                self._pressed = (event.x, event.y)
+            elif isinstance(event, Release) and self._pressed == (event.x, event.y) and not self._done:
+                self._click(event.x, event.y)
+        return self.evaluate(js), self._draw()
+
+    def close(self) -> None:
+        """Close the page."""
+        self._browser.pages -= self._open
+        self._open = False
+
+    def _click(self, x: float, y: float) -> None:
+        for color, (left, top) in zip(self._colors, BOXES, strict=True):
+            if left <= x < left + SIDE and top <= y < top + SIDE:
+                self._done, self._reward = True, 1.0 if color == self._wanted else -1.0
+
+    def _draw(self) -> Image:
+        width, height = self._size
+        frame = np.full((height, width, 3), 255, np.uint8)
+        for color, (left, top) in zip(self._colors, BOXES, strict=False):
+            frame[top : top + SIDE, left : left + SIDE] = COLORS[color]
+        return frame
+
+    def _state(self) -> dict[str, Any]:
+        return {"ready": True, "done": self._done, "reward": self._reward}
+
+    def _js_start(self, seed: int, mode: str) -> dict[str, Any]:
+        rng = np.random.default_rng(seed)
+        self._colors = [str(color) for color in rng.permutation(list(COLORS))[: len(BOXES)]]
+        self._wanted = self._colors[int(rng.integers(len(BOXES)))]
+        self._done, self._reward, self._pressed = False, 0.0, None
+        return {**self._state(), "instruction": f"Click on the {self._wanted} colored box."}
+
+    def _js_step(self, duration: int) -> dict[str, Any]:
+        return self._state()
+
+    def _js_elements(self) -> list[dict[str, Any]]:
+        return [
+            {"role": "div", "name": color, "x": left + SIDE / 2, "y": top + SIDE / 2, "width": SIDE, "height": SIDE}
+            for color, (left, top) in zip(self._colors, BOXES, strict=False)
+        ]

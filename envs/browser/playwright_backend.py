@@ -1,0 +1,169 @@
+"""Any Chromium through Playwright: portable, and slower, since its frames wait for the display's refresh."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NoAnswer
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from PIL import Image as Pictures
+from playwright.sync_api import BrowserContext, Error, sync_playwright
+from playwright.sync_api import Page as PlaywrightsPage
+
+from turngym.envs.browser import chromium
+from turngym.envs.browser.protocol import Event, Key, Move, Press, Release, Text, Wheel
+from turngym.envs.types import Image, InfraError
+
+T = TypeVar("T")
+
+
+class PlaywrightBrowser:
+    """A browser that Playwright drives. ``timeout`` is the longest wait for an answer, in seconds.
+
+    Playwright's synchronous API belongs to one thread and does not go together with an event loop there, so it has a
+    thread of its own.
+    """
+
+    def __init__(self, path: str | None = None, timeout: float = 20.0) -> None:
+        self.timeout = timeout
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="turngym-playwright")
+        self._alive = True
+        self._driver: int | None = None
+        self.do(lambda: self._launch(path or chromium.find()))
+
+    def _launch(self, path: str) -> None:
+        self._playwright = sync_playwright().start()
+        self._driver = _child_of_this_thread()
+        self._browser = self._playwright.chromium.launch(
+            executable_path=path,
+            args=list(chromium.FLAGS),
+            env={**os.environ, **chromium.ENVIRONMENT},
+            handle_sigint=False,
+        )
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still be used."""
+        return self._alive
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of Playwright's driver, the browser's parent."""
+        return self._driver
+
+    def do(self, work: Callable[[], T]) -> T:
+        """Do work in Playwright's thread, with a time limit, and turn its errors into ours."""
+        if not self._alive:
+            raise InfraError("browser_died", "the browser is gone")
+        try:
+            return self._thread.submit(work).result(self.timeout)
+        except NoAnswer:
+            self._end(hung=True)
+            raise InfraError("browser_hung", f"the browser did not answer within {self.timeout:g} s") from None
+        except Error as error:
+            message = error.message.splitlines()[0]
+            if self._connected():
+                raise InfraError("page_error", message) from None
+            self._end(hung=False)
+            raise InfraError("browser_died", message) from None
+
+    def new_page(self, width: int, height: int, script: str = "") -> PlaywrightPage:
+        """Open a page in a new context."""
+        return PlaywrightPage(self, width, height, script)
+
+    def new_context(self, width: int, height: int) -> BrowserContext:
+        """Open a context; only inside :meth:`do`."""
+        return self._browser.new_context(viewport={"width": width, "height": height}, locale="en-US")
+
+    def close(self) -> None:
+        """Close the browser and Playwright."""
+        if self._alive:
+            self._end(hung=False)
+
+    def _connected(self) -> bool:
+        browser = getattr(self, "_browser", None)
+        return browser is not None and browser.is_connected()
+
+    def _end(self, *, hung: bool) -> None:
+        """Stop the driver: it takes the browser and its temporary folders with it."""
+        self._alive = False
+        if hung and self._driver is not None:
+            # Playwright's thread waits for the browser; the driver cleans up when told to terminate.
+            os.kill(self._driver, signal.SIGTERM)
+        with contextlib.suppress(NoAnswer, Error):
+            self._thread.submit(self._playwright.stop).result(self.timeout)
+        self._thread.shutdown(wait=False)
+
+
+class PlaywrightPage:
+    """One page of a :class:`PlaywrightBrowser`."""
+
+    def __init__(self, browser: PlaywrightBrowser, width: int, height: int, script: str) -> None:
+        self._browser = browser
+        self._context: BrowserContext | None = None
+        self._page: PlaywrightsPage = browser.do(lambda: self._open(width, height, script))
+
+    def _open(self, width: int, height: int, script: str) -> PlaywrightsPage:
+        self._context = self._browser.new_context(width, height)
+        if script:
+            self._context.add_init_script(script)
+        return self._context.new_page()
+
+    def goto(self, url: str) -> None:
+        """Load ``url`` and wait for its load event."""
+        self._browser.do(lambda: self._page.goto(url, timeout=self._browser.timeout * 1000))
+
+    def evaluate(self, js: str) -> Any:
+        """Return the JSON value of a JavaScript expression."""
+        return self._browser.do(lambda: self._page.evaluate(js))
+
+    def interact(self, events: Sequence[Event], js: str) -> tuple[Any, Image]:
+        """Let ``events`` happen, then evaluate ``js``, then draw."""
+        return self._browser.do(lambda: self._interact(events, js))
+
+    def close(self) -> None:
+        """Close the page and its context."""
+        context, self._context = self._context, None
+        if context is not None and self._browser.alive:
+            with contextlib.suppress(InfraError):
+                self._browser.do(context.close)
+
+    def _interact(self, events: Sequence[Event], js: str) -> tuple[Any, Image]:
+        for event in events:
+            self._perform(event)
+        value = self._page.evaluate(js)
+        png = self._page.screenshot(animations="allow", caret="initial")
+        return value, np.array(Pictures.open(io.BytesIO(png)).convert("RGB"))
+
+    def _perform(self, event: Event) -> None:
+        mouse, keyboard = self._page.mouse, self._page.keyboard
+        match event:
+            case Move(x, y):
+                mouse.move(x, y)
+            case Press(clicks=clicks):
+                mouse.down(click_count=clicks)
+            case Release(clicks=clicks):
+                mouse.up(click_count=clicks)
+            case Wheel(dx=dx, dy=dy):
+                mouse.wheel(dx, dy)
+                # The wheel is acknowledged before the page has seen it: it has with the next frame.
+                self._page.screenshot()
+            case Key(name):
+                keyboard.press(name)
+            case Text(text):
+                keyboard.insert_text(text)
+
+
+def _child_of_this_thread() -> int | None:
+    """Return the process id of Playwright's driver, which must be ended when it waits for a browser that hangs."""
+    children = Path(f"/proc/self/task/{threading.get_native_id()}/children")
+    pids = children.read_text().split() if children.exists() else []
+    return int(pids[0]) if pids else None
