@@ -24,6 +24,7 @@ lint: ## ruff and mypy.
 bench: ## Throughput and latency, beside the other packages' environments.
 	@.ci/setup bench
 	@$(BIN)/turngym bench turngym/MiniWoB-v0 --task click-color
+	@$(BIN)/python tests/bench/miniwob_peers.py
 
 build: ## sdist, and the wheel from it, in dist/.
 	@.ci/setup
