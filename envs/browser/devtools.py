@@ -27,7 +27,7 @@ from PIL import Image as Pictures
 
 from turngym.envs.browser import chromium
 from turngym.envs.browser.keyboard import MODIFIERS, split
-from turngym.envs.browser.protocol import Event, Key, Move, Press, Release, Text, Wheel
+from turngym.envs.browser.protocol import LAUNCH_TIMEOUT, TIMEOUT, Event, Key, Move, Press, Release, Text, Wheel
 from turngym.envs.types import Image, InfraError
 
 Message = dict[str, Any]
@@ -52,8 +52,8 @@ def _pipe() -> tuple[int, int]:
 class DevToolsBrowser:
     """A headless shell of our own. ``timeout`` is the longest wait for an answer, in seconds."""
 
-    def __init__(self, path: str | None = None, timeout: float = 20.0) -> None:
-        self.timeout = timeout
+    def __init__(self, path: str | None = None, timeout: float = TIMEOUT) -> None:
+        self.timeout = LAUNCH_TIMEOUT
         self.lock = threading.RLock()
         """Held for a whole exchange: two frames under way at once kill the browser."""
         self._id = 0
@@ -84,6 +84,7 @@ class DevToolsBrowser:
             os.close(theirs_out)
         _OPEN.add(self)
         self.call("Browser.getVersion")
+        self.timeout = timeout
 
     @property
     def alive(self) -> bool:
@@ -290,7 +291,7 @@ class DevToolsPage:
         # A page takes a move or a turn of the wheel in its next frame, or with the next click or key; a wheel needs a
         # frame that is really drawn, and is acknowledged before the page has seen it.
         last = events[-1] if events else None
-        frame: Message = {"noDisplayUpdates": True} if isinstance(last, Move) else {}
+        frame: Message = {} if isinstance(last, Wheel) else {"noDisplayUpdates": True}
         patience = 0.0 if isinstance(last, Move | Wheel) else PATIENCE
         deadline = time.monotonic() + browser.timeout
         while pending and time.monotonic() < deadline:

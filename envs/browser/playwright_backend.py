@@ -15,11 +15,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image as Pictures
-from playwright.sync_api import BrowserContext, Error, sync_playwright
+from playwright.sync_api import Browser as PlaywrightsBrowser
+from playwright.sync_api import BrowserContext, Error, Playwright, sync_playwright
 from playwright.sync_api import Page as PlaywrightsPage
 
 from turngym.envs.browser import chromium
-from turngym.envs.browser.protocol import Event, Key, Move, Press, Release, Text, Wheel
+from turngym.envs.browser.protocol import LAUNCH_TIMEOUT, TIMEOUT, Event, Key, Move, Press, Release, Text, Wheel
 from turngym.envs.types import Image, InfraError
 
 T = TypeVar("T")
@@ -32,17 +33,21 @@ class PlaywrightBrowser:
     thread of its own.
     """
 
-    def __init__(self, path: str | None = None, timeout: float = 20.0) -> None:
+    def __init__(self, path: str | None = None, timeout: float = TIMEOUT) -> None:
         self.timeout = timeout
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="turngym-playwright")
         self._alive = True
         self._driver: int | None = None
-        self.do(lambda: self._launch(path or chromium.find()))
+        self._playwright: Playwright | None = None
+        self._browser: PlaywrightsBrowser | None = None
+        executable = path or chromium.find()
+        self.do(lambda: self._launch(executable), LAUNCH_TIMEOUT)
 
     def _launch(self, path: str) -> None:
         self._playwright = sync_playwright().start()
         self._driver = _child_of_this_thread()
         self._browser = self._playwright.chromium.launch(
+            timeout=LAUNCH_TIMEOUT * 1000,
             executable_path=path,
             args=list(chromium.FLAGS),
             env={**os.environ, **chromium.ENVIRONMENT},
@@ -59,12 +64,12 @@ class PlaywrightBrowser:
         """Process id of Playwright's driver, the browser's parent."""
         return self._driver
 
-    def do(self, work: Callable[[], T]) -> T:
+    def do(self, work: Callable[[], T], timeout: float | None = None) -> T:
         """Do work in Playwright's thread, with a time limit, and turn its errors into ours."""
         if not self._alive:
             raise InfraError("browser_died", "the browser is gone")
         try:
-            return self._thread.submit(work).result(self.timeout)
+            return self._thread.submit(work).result(timeout or self.timeout)
         except NoAnswer:
             self._end(hung=True)
             raise InfraError("browser_hung", f"the browser did not answer within {self.timeout:g} s") from None
@@ -81,6 +86,7 @@ class PlaywrightBrowser:
 
     def new_context(self, width: int, height: int) -> BrowserContext:
         """Open a context; only inside :meth:`do`."""
+        assert self._browser is not None
         return self._browser.new_context(viewport={"width": width, "height": height}, locale="en-US")
 
     def close(self) -> None:
@@ -89,18 +95,22 @@ class PlaywrightBrowser:
             self._end(hung=False)
 
     def _connected(self) -> bool:
-        browser = getattr(self, "_browser", None)
-        return browser is not None and browser.is_connected()
+        return self._browser is not None and self._browser.is_connected()
 
     def _end(self, *, hung: bool) -> None:
         """Stop the driver: it takes the browser and its temporary folders with it."""
         self._alive = False
         if hung and self._driver is not None:
-            # Playwright's thread waits for the browser; the driver cleans up when told to terminate.
-            os.kill(self._driver, signal.SIGTERM)
+            # Playwright's thread waits for the browser; told to terminate, the driver cleans up and lets it go.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._driver, signal.SIGTERM)
         with contextlib.suppress(NoAnswer, Error):
-            self._thread.submit(self._playwright.stop).result(self.timeout)
+            self._thread.submit(self._stop).result(self.timeout)
         self._thread.shutdown(wait=False)
+
+    def _stop(self) -> None:
+        if self._playwright is not None:
+            self._playwright.stop()
 
 
 class PlaywrightPage:

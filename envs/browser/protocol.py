@@ -12,6 +12,11 @@ from typing import Any, Protocol
 
 from turngym.envs.types import Image
 
+TIMEOUT = 30.0
+"""Longest wait for an answer, seconds."""
+LAUNCH_TIMEOUT = 90.0
+"""Longest wait for a browser to start, seconds: longer, for machines that are busy starting many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Move:
