@@ -70,6 +70,8 @@ class WarmStartBlock(_Block):
     check_every: int = Field(default=20, ge=1)
     check_from: int = Field(default=0, ge=0)
     check_episodes: int = Field(default=100, ge=1)
+    grounding: bool = True
+    """Before a call that points at an element, the demonstration says which and where."""
     screen_reading: float = Field(default=1.0, ge=0)
     """Weight of the screen-reading target; 0 turns it off."""
 

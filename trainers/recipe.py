@@ -88,7 +88,14 @@ def _warm_up(scenario: Scenario, run: Run, pool: EnvPool, vlm: VLM, demonstratio
     assert settings is not None
     policy = language_policy(scenario, vlm, pool, name=scenario.policy.model, temperature=None)
     dialect = dialects.find(scenario.policy.dialect)
-    data = warm_start.examples(demonstrations, policy.renderer, dialect, settings.screen_reading, scenario.seed)
+    data = warm_start.examples(
+        demonstrations,
+        policy.renderer,
+        dialect,
+        grounding=settings.grounding,
+        screen_reading=settings.screen_reading,
+        seed=scenario.seed,
+    )
     pool.ask()
 
     def measure(step: int) -> float:

@@ -1,10 +1,10 @@
 """Warm start: supervised learning on oracle episodes, with screen reading beside the action.
 
-Each turn is a row: the context that the policy would see, the oracle's call, and, where the family lists its elements,
-a question about the screen, in turns of two kinds: "List the screen." (names and places in reading order: what is
-where) and "Find on the screen." (names in random order, given: where is what). A place is written right behind its
-name, so that it is predicted at the name itself. Asked only for the call, a model born yesterday stays at chance; with
-the places in the words of a call, a few tokens away from their names, it stayed there for 300 steps too.
+Each turn is a row: the context that the policy would see; the oracle's call, and before it, with ``grounding``, what it
+acts on and where; and, where the family lists its elements, a question about the screen, in turns of two kinds: "List
+the screen." (names and places in reading order: what is where) and "Find on the screen." (names in random order, given:
+where is what). A place is written right behind its name, so that it is predicted at the name itself. What each of these
+is worth is measured on the recipe's page, scenarios/quickstart.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from turngym.agents.dialects import Dialect
 from turngym.agents.language import images_in_context
 from turngym.agents.models.vlm import VLM, Row
 from turngym.agents.renderer import Renderer
-from turngym.envs import Element, Episode, Tokens, ToolCallSpace, Turn
+from turngym.envs import Element, Episode, Tokens, ToolCall, ToolCallSpace, Turn
 from turngym.envs.scenario import WarmStartBlock
 from turngym.trainers.objectives import aggregate
 from turngym.trainers.rows import pad, score
@@ -42,6 +42,18 @@ def place(element: Element) -> str:
     return f"{int(element.x)},{int(element.y)}"
 
 
+def think(call: ToolCall, elements: Sequence[Element]) -> str:
+    """Say what a call acts on and where that is, before the call; nothing for a call that points at no element."""
+    x, y = call["arguments"].get("x"), call["arguments"].get("y")
+    if x is None or y is None:
+        return ""
+    under = [e for e in elements if abs(x - e.x) <= e.width / 2 and abs(y - e.y) <= e.height / 2]
+    if not under:
+        return ""
+    target = min(under, key=lambda e: e.width * e.height)
+    return f"<think> {target.name}{place(target)}</think>"
+
+
 def corpus(episodes: Sequence[Episode], space: ToolCallSpace, dialect: Dialect) -> Iterator[str]:
     """Yield what will be read and written, for training a tokenizer: oracle episodes, and calls of every tool."""
     space.seed(0)
@@ -58,7 +70,13 @@ def corpus(episodes: Sequence[Episode], space: ToolCallSpace, dialect: Dialect) 
 
 
 def examples(
-    episodes: Sequence[Episode], renderer: Renderer, dialect: Dialect, screen_reading: float, seed: int
+    episodes: Sequence[Episode],
+    renderer: Renderer,
+    dialect: Dialect,
+    *,
+    grounding: bool,
+    screen_reading: float,
+    seed: int,
 ) -> list[Example]:
     """Turn oracle episodes into examples, one a turn; the question about the screen alternates."""
     draw = random.Random(seed)
@@ -67,7 +85,8 @@ def examples(
         past: list[Turn] = []
         for turn in episode.turns:
             ids, places = renderer.context(past, turn.observation)
-            action = renderer.encode(dialect.write(turn.call))
+            thought = think(turn.call, turn.elements) if grounding else ""
+            action = renderer.encode(thought + dialect.write(turn.call))
             completion, weights = list(action), [1.0] * len(action)
             if screen_reading > 0 and turn.elements:
                 asked = QUESTIONS[len(found) % 2]
