@@ -88,6 +88,8 @@ class TrainBlock(_Block):
     until: float | None = Field(default=None, ge=0, le=1)
     """Stop when the mean success of the last ten steps reaches this."""
     lr: float = Field(default=1e-4, gt=0)
+    decay: float = Field(default=1.0, gt=0, le=1)
+    """Learning rate of the last of ``steps``, relative to the first; linear between."""
     epochs: int = Field(default=2, ge=1)
     minibatch: int = Field(default=64, ge=1)
     """Rows (turns) an optimiser step."""

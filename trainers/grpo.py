@@ -125,7 +125,10 @@ def gather(
     episodes: list[Episode] = []
     live = 0
     while len(groups) < most and live < settings.groups:
-        wanted = seeds[len(groups) : min(len(groups) + settings.groups - live, most)]
+        # As many as should give what is missing, at the share that was live so far in this step.
+        share = live / len(groups) if live else 1.0
+        missing = math.ceil((settings.groups - live) / share)
+        wanted = seeds[len(groups) : len(groups) + missing]
         starts = [
             Start(
                 f"train-{step:05d}-{number:03d}-{member:02d}",
@@ -168,6 +171,10 @@ def update(
     """Take ``epochs`` passes over the batch in minibatches of rows, one optimiser step each."""
     draw = np.random.default_rng(seed)
     model = vlm.model.train()
+    progress = state.step / max(settings.steps - 1, 1)
+    lr = settings.lr * (1 + (settings.decay - 1) * progress)
+    for group in state.optimizer.param_groups:
+        group["lr"] = lr
     seen: list[Metrics] = []
     for _ in range(settings.epochs):
         order = draw.permutation(len(batch))
@@ -188,7 +195,7 @@ def update(
         # A multiplicative step: the weight grows while entropy is below its target, and shrinks above it.
         up = mean["entropy"] < settings.entropy_target
         state.entropy_weight *= 1 + ENTROPY_STEP if up else 1 / (1 + ENTROPY_STEP)
-    return {**mean, "rows": len(batch), "entropy_weight": state.entropy_weight}
+    return {**mean, "rows": len(batch), "entropy_weight": state.entropy_weight, "lr": lr}
 
 
 def objective(

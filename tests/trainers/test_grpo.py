@@ -222,3 +222,61 @@ def test_the_warm_start_stops_by_its_own_measure(talk):
     data = [warm_start.Example(Row((5, 6, 7), (), (8, 9)), (1.0, 1.0))]
     taken = warm_start.train(vlm, data, settings, seed=0, measure=measure, log=lambda row: None)
     assert (taken, asked) == (8, [4, 6, 8])
+
+
+def gathered(monkeypatch, rewards, settings, broken=()):
+    """Run gather over a world whose n-th group gets the n-th rewards; return groups, episodes and rounds."""
+    rounds = []
+
+    def made(pool, policy, starts, *, phase, step):
+        rounds.append(len(starts))
+        found = []
+        for start in starts:
+            _, _, number, member = start.id.split("-")
+            reward = rewards[int(number) % len(rewards)][int(member)]
+            stop = StopReason.INFRA_ERROR if (int(number), int(member)) in broken else StopReason.SUCCESS
+            episode = converse(_Mute(), start.id, 1)
+            found.append(dataclasses.replace(rewarded(episode, reward, stop), group=start.group))
+        return found
+
+    class _Mute:
+        def act(self, views):
+            from turngym.agents.rollout import Decision
+
+            return [Decision({"name": "wait", "arguments": {}}) for _ in views]
+
+    monkeypatch.setattr(grpo, "rollout", made)
+    groups, episodes = grpo.gather(None, None, "t", settings, recorded, 0, 0)
+    return groups, episodes, rounds
+
+
+def test_groups_of_equal_reward_are_replaced_within_bounds(monkeypatch):
+    settings = TrainBlock(groups=4, group_size=2, refill=2.0)
+    live, dead = (1.0, 0.0), (1.0, 1.0)
+    assert gathered(monkeypatch, [live], settings)[2] == [8]
+    groups, _, rounds = gathered(monkeypatch, [live, dead, live, dead], settings)
+    assert rounds == [8, 8]  # half were live, so twice what is missing
+    assert sum(len(set(grpo.worth(g.episodes, recorded))) > 1 for g in groups) == 4
+    assert gathered(monkeypatch, [dead], settings)[2] == [8, 8]
+    assert gathered(monkeypatch, [dead], TrainBlock(groups=4, group_size=2))[2] == [8]
+
+
+def test_failures_of_ours_shrink_their_group_and_never_count_as_reward(monkeypatch):
+    settings = TrainBlock(groups=1, group_size=3)
+    groups, episodes, _ = gathered(monkeypatch, [(1.0, 1.0, 0.0)], settings, broken={(0, 2)})
+    assert len(episodes) == 3
+    assert [e.reward for e in groups[0].episodes] == [1.0, 1.0]
+    assert grpo.credit(groups[0], settings, recorded) == []
+
+
+def test_the_learning_rate_decays_to_its_last_value(talk):
+    vlm, (a, b, _) = talk
+    vlm = VLM(build().model, vlm.tokenizer, vlm.image_processor)
+    settings = TrainBlock(lr=1e-4, decay=0.1, steps=11, epochs=1)
+    batch = grpo.credit(Group("g", (rewarded(a, 1.0), rewarded(b, 0.0))), settings, recorded)
+    state = grpo.new_state(vlm, settings)
+    rates = []
+    for step in (0, 5, 10):
+        state.step = step
+        rates.append(grpo.update(vlm, None, batch, settings, state, 1.0, 0)["lr"])
+    assert rates == pytest.approx([1e-4, 5.5e-5, 1e-5])
