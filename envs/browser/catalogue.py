@@ -12,6 +12,8 @@ from turngym.envs.types import BadInput
 INSTALL = "pip install 'turngym[browser]'"
 PAGE = (160, 210)
 """Width and height of a MiniWoB++ page, pixels."""
+WINDOW = (500, 320)
+"""Width and height of the window that MiniWoB++ pages are made for, of which the page is the upper left corner."""
 FLIGHT = "flight."
 FLIGHT_PAGE = (375, 667)
 """Width and height of a FlightWoB page, pixels."""

@@ -27,7 +27,7 @@ from PIL import Image as Pictures
 
 from turngym.envs.browser import chromium
 from turngym.envs.browser.keyboard import MODIFIERS, split
-from turngym.envs.browser.protocol import LAUNCH_TIMEOUT, TIMEOUT, Event, Key, Move, Press, Release, Text, Wheel
+from turngym.envs.browser.protocol import LAUNCH_TIMEOUT, TIMEOUT, Event, Key, Move, Press, Release, Size, Text, Wheel
 from turngym.envs.types import Image, InfraError
 
 Message = dict[str, Any]
@@ -96,10 +96,10 @@ class DevToolsBrowser:
         """Process id, None once it is gone."""
         return self._pid
 
-    def new_page(self, width: int, height: int, script: str = "") -> DevToolsPage:
+    def new_page(self, size: Size, script: str = "", window: Size | None = None) -> DevToolsPage:
         """Open a page in a new context."""
         with self.lock:
-            return DevToolsPage(self, width, height, script)
+            return DevToolsPage(self, size, script, window or size)
 
     def close(self) -> None:
         """Kill the browser with its children; it has nothing to save."""
@@ -226,15 +226,20 @@ os.register_at_fork(after_in_child=_after_fork)
 class DevToolsPage:
     """One page of a :class:`DevToolsBrowser`."""
 
-    def __init__(self, browser: DevToolsBrowser, width: int, height: int, script: str) -> None:
+    def __init__(self, browser: DevToolsBrowser, size: Size, script: str, window: Size) -> None:
         self._browser = browser
         self._last: Image | None = None
         self._context: str | None = browser.call("Target.createBrowserContext")["browserContextId"]
-        target = {"url": "about:blank", "width": width, "height": height, "enableBeginFrameControl": True}
+        target: Message = {"url": "about:blank", "width": size[0], "height": size[1], "enableBeginFrameControl": True}
         target_id = browser.call("Target.createTarget", {**target, "browserContextId": self._context})["targetId"]
         attach = {"targetId": target_id, "flatten": True}
         self._session: str = browser.call("Target.attachToTarget", attach)["sessionId"]
         browser.call("Page.enable", session=self._session)
+        if window != size:
+            shown = {"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1}
+            metrics: Message = {"width": window[0], "height": window[1], "deviceScaleFactor": 1, "mobile": False}
+            metrics |= {"viewport": shown, "dontSetVisibleSize": True}
+            browser.call("Emulation.setDeviceMetricsOverride", metrics, self._session)
         if script:
             browser.call("Page.addScriptToEvaluateOnNewDocument", {"source": script}, self._session)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from turngym.envs.browser.protocol import Event, Press, Release
+from turngym.envs.browser.protocol import Event, Press, Release, Size
 from turngym.envs.types import Image, InfraError
 
 COLORS = {
@@ -44,11 +44,11 @@ class FakeBrowser:
         """It has no process."""
         return None
 
-    def new_page(self, width: int, height: int, script: str = "") -> FakePage:
+    def new_page(self, size: Size, script: str = "", window: Size | None = None) -> FakePage:
         """Open a page."""
         self.check()
         self.pages += 1
-        return FakePage(self, width, height)
+        return FakePage(self, size)
 
     def close(self) -> None:
         """Close the browser."""
@@ -73,9 +73,9 @@ class FakeBrowser:
 class FakePage:
     """The page of a :class:`FakeBrowser`."""
 
-    def __init__(self, browser: FakeBrowser, width: int, height: int) -> None:
+    def __init__(self, browser: FakeBrowser, size: Size) -> None:
         self._browser = browser
-        self._size = (width, height)
+        self._size = size
         self._open = True
         self._colors: list[str] = []
         self._wanted = ""
@@ -124,7 +124,7 @@ class FakePage:
     def _state(self) -> dict[str, Any]:
         return {"ready": True, "done": self._done, "reward": self._reward}
 
-    def _js_start(self, seed: int, mode: str) -> dict[str, Any]:
+    def _js_start(self, seed: int, mode: str, width: int, height: int) -> dict[str, Any]:
         rng = np.random.default_rng(seed)
         self._colors = [str(color) for color in rng.permutation(list(COLORS))[: len(BOXES)]]
         self._wanted = self._colors[int(rng.integers(len(BOXES)))]
@@ -134,8 +134,11 @@ class FakePage:
     def _js_step(self, duration: int) -> dict[str, Any]:
         return self._state()
 
-    def _js_elements(self) -> list[dict[str, Any]]:
-        return [
-            {"role": "div", "name": color, "x": left + SIDE / 2, "y": top + SIDE / 2, "width": SIDE, "height": SIDE}
+    def _js_look(self, probe: None) -> dict[str, Any]:
+        plain = {"role": "div", "id": "", "value": "", "width": SIDE, "height": SIDE}
+        plain |= dict.fromkeys(("checked", "focused", "marked", "clicked"), False)
+        elements = [
+            {**plain, "name": color, "kind": color, "x": left + SIDE / 2, "y": top + SIDE / 2}
             for color, (left, top) in zip(self._colors, BOXES, strict=False)
         ]
+        return {"elements": elements, "probe": probe}

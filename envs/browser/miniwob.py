@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from importlib import resources
 from typing import Any, Literal
@@ -10,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from turngym.envs.browser import catalogue, chromium, pool, tools
+from turngym.envs.browser.oracles import ORACLES, Node, Screen
 from turngym.envs.browser.pool import Backend
 from turngym.envs.browser.protocol import Browser, Event, Move, Page
 from turngym.envs.browser.view import View
@@ -118,19 +120,19 @@ class MiniWoBEnv(TurnEnv):
     def elements(self) -> tuple[Element, ...]:
         """List what can be used or read in the task area, in reading order."""
         width, height = self._view.to_image(1.0, 1.0)
-        found = []
-        for item in self._open_page().evaluate("turngym.elements()"):
-            x, y = self._view.to_image(item["x"], item["y"])
-            found.append(Element(item["role"], item["name"], x, y, item["width"] * width, item["height"] * height))
-        return tuple(found)
+        return tuple(
+            Element(
+                node.role, node.name, *self._view.to_image(node.x, node.y), node.width * width, node.height * height
+            )
+            for node in self._screen().nodes
+        )
 
     def solution(self) -> list[ToolCall]:
-        """Return the oracle's calls."""
-        if self.task.id != "click-color":
+        """Return the oracle's calls from the page as it is."""
+        oracle = ORACLES.get(self.task.id)
+        if oracle is None:
             raise NotImplementedError(f"there is no oracle for {self.task.id}")
-        wanted = self.task.instruction.removeprefix("Click on the ").removesuffix(" colored box.")
-        box = next(element for element in self.elements() if element.name == wanted)
-        return [{"name": "click", "arguments": {"x": int(box.x), "y": int(box.y)}}]
+        return [self._to_image(call) for call in oracle.plan(self._screen(oracle.probe))]
 
     def close(self) -> None:
         """Close the page; the browser goes with its last page."""
@@ -143,13 +145,13 @@ class MiniWoBEnv(TurnEnv):
             self._drop()
             self._browser = pool.shared_browser(self._backend or pool.default_backend())
         if self._page is None:
-            self._page = self._browser.new_page(*self._view.page, SCRIPT)
+            self._page = self._browser.new_page(self._view.page, SCRIPT, catalogue.WINDOW)
         if self._loaded != name:
             self._page.goto(catalogue.tasks()[name].as_uri())
             self._page.evaluate(f"turngymPage.preload({json.dumps(catalogue.images(name))})")
             self._loaded = name
         # The pointer goes back to the corner, or the start would show where the last episode left it.
-        state = self._interact((Move(0, 0),), f"turngym.start({seed}, {json.dumps(split)})")
+        state = self._interact((Move(0, 0),), f"turngym.start({json.dumps([seed, split, *self._view.page])[1:-1]})")
         return str(state["instruction"])
 
     def _interact(self, events: Sequence[Event], js: str) -> Any:
@@ -164,6 +166,19 @@ class MiniWoBEnv(TurnEnv):
         if self._page is None:
             raise InfraError("browser_died", "there is no page: reset first")
         return self._page
+
+    def _screen(self, probe: str = "null") -> Screen:
+        seen = self._open_page().evaluate(f"turngym.look({probe})")
+        nodes = tuple(Node(**{key: item[key] for key in Node.__dataclass_fields__}) for item in seen["elements"])
+        return Screen(self.task.instruction, nodes, seen["probe"])
+
+    def _to_image(self, call: ToolCall) -> ToolCall:
+        arguments = dict(call["arguments"])
+        for x, y in (("x", "y"), ("to_x", "to_y")):
+            if x in arguments:
+                point = self._view.to_image(arguments[x], arguments[y])
+                arguments |= {x: math.floor(point[0]), y: math.floor(point[1])}
+        return {"name": call["name"], "arguments": arguments}
 
     def _drop(self) -> None:
         page, browser = self._page, self._browser

@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image as Pictures
 from playwright.sync_api import Browser as PlaywrightsBrowser
-from playwright.sync_api import BrowserContext, Error, Playwright, sync_playwright
+from playwright.sync_api import BrowserContext, Error, FloatRect, Playwright, sync_playwright
 from playwright.sync_api import Page as PlaywrightsPage
 
 from turngym.envs.browser import chromium
-from turngym.envs.browser.protocol import LAUNCH_TIMEOUT, TIMEOUT, Event, Key, Move, Press, Release, Text, Wheel
+from turngym.envs.browser.protocol import LAUNCH_TIMEOUT, TIMEOUT, Event, Key, Move, Press, Release, Size, Text, Wheel
 from turngym.envs.types import Image, InfraError
 
 T = TypeVar("T")
@@ -80,14 +80,14 @@ class PlaywrightBrowser:
             self._end(hung=False)
             raise InfraError("browser_died", message) from None
 
-    def new_page(self, width: int, height: int, script: str = "") -> PlaywrightPage:
+    def new_page(self, size: Size, script: str = "", window: Size | None = None) -> PlaywrightPage:
         """Open a page in a new context."""
-        return PlaywrightPage(self, width, height, script)
+        return PlaywrightPage(self, size, script, window or size)
 
-    def new_context(self, width: int, height: int) -> BrowserContext:
+    def new_context(self, window: Size) -> BrowserContext:
         """Open a context; only inside :meth:`do`."""
         assert self._browser is not None
-        return self._browser.new_context(viewport={"width": width, "height": height}, locale="en-US")
+        return self._browser.new_context(viewport={"width": window[0], "height": window[1]}, locale="en-US")
 
     def close(self) -> None:
         """Close the browser and Playwright."""
@@ -116,13 +116,14 @@ class PlaywrightBrowser:
 class PlaywrightPage:
     """One page of a :class:`PlaywrightBrowser`."""
 
-    def __init__(self, browser: PlaywrightBrowser, width: int, height: int, script: str) -> None:
+    def __init__(self, browser: PlaywrightBrowser, size: Size, script: str, window: Size) -> None:
         self._browser = browser
         self._context: BrowserContext | None = None
-        self._page: PlaywrightsPage = browser.do(lambda: self._open(width, height, script))
+        self._clip: FloatRect = {"x": 0, "y": 0, "width": size[0], "height": size[1]}
+        self._page: PlaywrightsPage = browser.do(lambda: self._open(script, window))
 
-    def _open(self, width: int, height: int, script: str) -> PlaywrightsPage:
-        self._context = self._browser.new_context(width, height)
+    def _open(self, script: str, window: Size) -> PlaywrightsPage:
+        self._context = self._browser.new_context(window)
         if script:
             self._context.add_init_script(script)
         return self._context.new_page()
@@ -150,7 +151,7 @@ class PlaywrightPage:
         for event in events:
             self._perform(event)
         value = self._page.evaluate(js)
-        png = self._page.screenshot(animations="allow", caret="initial")
+        png = self._page.screenshot(clip=self._clip, animations="allow", caret="initial")
         return value, np.array(Pictures.open(io.BytesIO(png)).convert("RGB"))
 
     def _perform(self, event: Event) -> None:

@@ -12,6 +12,9 @@ from typing import Any, Protocol
 
 from turngym.envs.types import Image
 
+Size = tuple[int, int]
+"""Width and height, CSS pixels."""
+
 TIMEOUT = 30.0
 """Longest wait for an answer, seconds."""
 LAUNCH_TIMEOUT = 90.0
@@ -105,10 +108,11 @@ class Browser(Protocol):
     def pid(self) -> int | None:
         """Process id of the browser, where it is known."""
 
-    def new_page(self, width: int, height: int, script: str = "") -> Page:
-        """Open a page of ``width`` x ``height`` pixels in a new context.
+    def new_page(self, size: Size, script: str = "", window: Size | None = None) -> Page:
+        """Open a page in a new context, of which pictures show the upper left ``size`` (width, height) pixels.
 
-        ``script`` runs in every document before the document's own scripts.
+        ``window`` is the size of the window that the page is laid out for, by default the same. ``script`` runs in
+        every document before the document's own scripts.
         """
 
     def close(self) -> None:
