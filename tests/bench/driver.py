@@ -57,11 +57,11 @@ def measure(env: Any, click: Callable[[Any, int, int], Any]) -> dict[str, Any]:
     return {"reset_ms": resets, "step_ms": steps, "observes": describe(observation)}
 
 
-def describe(observation: dict[str, Any]) -> str:
-    """Name what an observation holds, and the size of its pictures."""
-    parts = []
+def describe(observation: dict[str, Any]) -> list[str]:
+    """Name what an observation holds: pictures, with their size, first."""
+    shown, rest = [], []
     for key, value in observation.items():
-        pictures = value if key == "images" else (value,)
-        sizes = [f"{p.shape[1]}x{p.shape[0]}" for p in pictures if getattr(p, "ndim", 0) == 3]
-        parts.append(f"{key} {' '.join(sizes)}".strip())
-    return ", ".join(parts)
+        pictures = [p for p in (value if key == "images" else (value,)) if getattr(p, "ndim", 0) == 3]
+        shown += [f"{key} {picture.shape[1]}x{picture.shape[0]}" for picture in pictures]
+        rest += [] if pictures else [key]
+    return shown + rest

@@ -65,7 +65,7 @@ class Peer:
     reset_ms: list[float] = field(default_factory=list)
     step_ms: list[float] = field(default_factory=list)
     memory_mb: list[float] = field(default_factory=list)
-    observes: str = ""
+    observes: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
     @property
@@ -222,25 +222,28 @@ def table(found: list[dict[str, Any]]) -> str:
             numbers = peer[what]
             cells.append(f"{numbers['median']:.1f} ({numbers['p25']:.1f} to {numbers['p75']:.1f})")
             cells.append(f"{numbers['median'] / measured[0][what]['median']:.1f}")
-        failed = f"; failed {len(peer['failures'])} times" if peer["failures"] else ""
-        lines.append(f"| {' | '.join(cells)} | {peer['memory_mb']:.0f} | {peer['observes']}{failed} |")
+        observes, more = peer["observes"][:4], len(peer["observes"]) - 4
+        cells += [f"{peer['memory_mb']:.0f}", ", ".join(observes) + (f" and {more} more" if more > 0 else "")]
+        if peer["failures"]:
+            cells[-1] += f"; failed {len(peer['failures'])} times"
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def run(peers: tuple[Peer, ...], rounds: int, minutes: float) -> int:
-    """Measure the peers in turn; return how many rounds were finished in time."""
-    deadline = time.monotonic() + 60 * minutes
+    """Measure the peers in turn, for about so long; return how many visits to a task each was given."""
+    visits = [task for _ in range(rounds) for task in TASKS]
     try:
         for peer in peers:
             peer.start()
-        for number in range(rounds):
-            for task in TASKS:
-                print(f"round {number + 1} of {rounds}: {task}", file=sys.stderr)
-                for peer in peers:
-                    if time.monotonic() > deadline:
-                        return number
-                    peer.measure(task)
-        return rounds
+        deadline = time.monotonic() + 60 * minutes
+        for number, task in enumerate(visits):
+            if time.monotonic() > deadline:
+                return number
+            print(f"{number + 1} of {len(visits)}: {task}", file=sys.stderr)
+            for peer in peers:
+                peer.measure(task)
+        return len(visits)
     finally:
         for peer in peers:
             peer.stop()
@@ -253,7 +256,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=6.0, help="stop measuring after this long")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "miniwob_peers.json")
     arguments = parser.parse_args()
-    before, finished = os.getloadavg()[0], run(PEERS, arguments.rounds, arguments.minutes)
+    before, visits = os.getloadavg()[0], run(PEERS, arguments.rounds, arguments.minutes)
     found = [summary(peer) for peer in PEERS]
     machine = {
         "cpus": os.cpu_count(),
@@ -261,11 +264,12 @@ def main() -> None:
         "load_after": os.getloadavg()[0],
         "browser": chromium.find(),
     }
-    report = {"tasks": TASKS, "rounds": arguments.rounds, "finished": finished, "machine": machine, "peers": found}
+    report = {"tasks": TASKS, "rounds": arguments.rounds, "visits": visits, "machine": machine, "peers": found}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(report, indent=2) + "\n")
     print(table(found))
-    print(f"\n{finished} of {arguments.rounds} rounds of {len(TASKS)} tasks; {os.cpu_count()} CPUs, load {before:.1f}")
+    planned, load = arguments.rounds * len(TASKS), machine["load_after"]
+    print(f"\n{visits} of {planned} visits to tasks; {os.cpu_count()} CPUs, load {before:.1f} before, {load:.1f} after")
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def test_a_driver_measures_and_says_what_it_observes(peer):
     sound.stop()
     assert sound.failures == []
     assert (len(sound.reset_ms), len(sound.step_ms)) == (4, 16)
-    assert sound.observes == "text, images 160x210"
+    assert sound.observes == ["images 160x210", "text"]
     assert min(sound.memory_mb) > 0
     assert sound.said.count("closed after 8") == 2
 
@@ -101,16 +101,19 @@ def refuse(peers, command):
 
 
 def test_the_table_has_ratios_and_no_number_for_who_is_missing(peers):
-    fast, slow = peers.Peer("fast", "d.py"), peers.Peer("slow", "d.py")
-    for peer, factor in ((fast, 1.0), (slow, 10.0)):
+    fast, far = peers.Peer("fast", "d.py"), peers.Peer("far", "d.py")
+    for peer, factor in ((fast, 1.0), (far, 10.0)):
         peer.reset_ms, peer.step_ms = [factor, 2 * factor, 3 * factor], [4 * factor] * 5
-        peer.memory_mb, peer.observes = [100.0], "text"
-    slow.failures.append("book-flight: it fell")
-    found = [peers.summary(peer) for peer in (fast, slow)]
+        peer.memory_mb, peer.observes = [100.0], [*"vwxyz"]
+    far.failures.append("book-flight: lost")
+    found = [peers.summary(peer) for peer in (fast, far)]
     found.append({"name": "gone", "missing": "no chromedriver", "failures": []})
     lines = peers.table(found).splitlines()
-    assert lines[2] == "| fast | 2.0 (1.5 to 2.5) | 1.0 | 4.0 (4.0 to 4.0) | 1.0 | 100 | text |"
-    assert lines[3] == "| slow | 20.0 (15.0 to 25.0) | 10.0 | 40.0 (40.0 to 40.0) | 10.0 | 100 | text; failed 1 times |"
+    assert lines[2] == "| fast | 2.0 (1.5 to 2.5) | 1.0 | 4.0 (4.0 to 4.0) | 1.0 | 100 | v, w, x, y and 1 more |"
+    assert lines[3].startswith(
+        "| far | 20.0 (15.0 to 25.0) | 10.0 | 40.0 (40.0 to 40.0) | 10.0 | 100 | v, w, x, y and 1"
+    )
+    assert lines[3].endswith("; failed 1 times |")
     assert lines[4] == "| gone | not measured: no chromedriver | | | | | |"
     assert json.loads(json.dumps(found)) == found
 
