@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Sequence
 from importlib import resources
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from turngym.envs.browser import catalogue, chromium, pool, tools
-from turngym.envs.browser.oracles import ORACLES, Node, Screen
+from turngym.envs.browser.oracles import ORACLES
 from turngym.envs.browser.pool import Backend
 from turngym.envs.browser.protocol import Browser, Event, Move, Page
+from turngym.envs.browser.screen import Node, Screen
 from turngym.envs.browser.view import View
 from turngym.envs.core import Outcome, TurnEnv
 from turngym.envs.scenario import nearest
@@ -25,6 +27,10 @@ SCRIPT = "".join(
 )
 STEP_MS = 100
 """Time that passes in the page with every accepted call, milliseconds."""
+READY_MS = 10
+"""The same while a page that loads parts of itself gets ready."""
+READY_SECONDS = 20.0
+"""Longest wait for such a page."""
 ATTEMPTS = 2
 """Times a reset tries: a browser that died between episodes is replaced without a word."""
 
@@ -65,14 +71,22 @@ class MiniWoBEnv(TurnEnv):
             raise BadInput(f"level must be 0, got {level}: MiniWoB pages have one level each")
         if split not in ("train", "test"):
             raise BadInput(f"split must be 'train' or 'test', got {split!r}")
+        if observation not in ("screenshot", "elements"):
+            raise BadInput(f"observation must be 'screenshot' or 'elements', got {observation!r}")
+        if backend not in (None, *get_args(Backend)):
+            raise BadInput(f"backend must be one of {', '.join(get_args(Backend))}, got {backend!r}")
         if task is not None:
             _check_name(task)
+        self.seed_visible = task is None or catalogue.seed_is_visible(task)  # type: ignore[misc]
         self._name, self._split = task, split
         self._backend = backend
         native = catalogue.page_size(task or "")
         self._image_size = native if image_size is None else _size(image_size)
         self._view = View(native, self._image_size)
-        self.action_space = ToolCallSpace(tools.tools(*self._image_size))
+        self._lists_elements = observation == "elements"
+        self._nodes: tuple[Node, ...] = ()
+        extra = tools.element_tools() if self._lists_elements else []
+        self.action_space = ToolCallSpace(tools.tools(*self._image_size) + extra)
         self.observation_space = observation_space(*self._image_size)  # type: ignore[assignment]
         self._browser: Browser | None = None
         self._page: Page | None = None
@@ -89,7 +103,7 @@ class MiniWoBEnv(TurnEnv):
             names = [name for name in task_names() if not name.startswith(catalogue.FLIGHT)]
             name = names[int(rng.spawn(1)[0].integers(len(names)))]
         _check_name(name)
-        return Task(id=name, split=self._split)
+        return Task(id=name, split=self._split, max_turns=catalogue.max_turns(name), floor=catalogue.floor(name))
 
     def start(self, task: Task, rng: np.random.Generator) -> str:
         """Bring the page to the start of ``task``."""
@@ -106,11 +120,17 @@ class MiniWoBEnv(TurnEnv):
 
     def look(self) -> tuple[Image, ...]:
         """Return the page as it was drawn last."""
+        if self._lists_elements:
+            self._nodes = self._screen().nodes[: tools.MOST_ELEMENTS]
         return () if self._frame is None else (self._view.show(self._frame),)
+
+    def describe(self) -> str:
+        """Return the list of elements, one a line with its number, where it was asked for."""
+        return "\n".join(f"[{number}] {node}" for number, node in enumerate(self._nodes))
 
     def act(self, call: ToolCall) -> Outcome:
         """Use mouse or keyboard."""
-        events = tools.events(call, self._view.to_page)
+        events = tools.events(call, self._view.to_page, self._nodes)
         state = self._interact(events, f"turngym.step({STEP_MS})")
         success = bool(state["done"]) and state["reward"] > 0
         stop = (StopReason.SUCCESS if success else StopReason.FAILURE) if state["done"] else None
@@ -141,18 +161,34 @@ class MiniWoBEnv(TurnEnv):
     # Inside ---------------------------------------------------------------------------------------------------
 
     def _start(self, name: str, seed: int, split: Split) -> str:
+        self._load(name)
+        # The pointer goes back to the corner, or the start would show where the last episode left it.
+        arguments = json.dumps([seed, split, *self._view.page])[1:-1]
+        state = self._interact((Move(0, 0),), f"turngym.start({arguments})")
+        instruction = str(state["instruction"])
+        deadline = time.monotonic() + READY_SECONDS
+        while not state["ready"]:
+            if time.monotonic() > deadline:
+                raise InfraError("page_error", f"{name} was not ready within {READY_SECONDS:g} s")
+            state = self._interact((), f"turngym.step({READY_MS})")
+        return instruction
+
+    def _load(self, name: str) -> None:
+        """Have the page of that task open, in a browser that is alive."""
         if self._browser is None or not self._browser.alive:
             self._drop()
             self._browser = pool.shared_browser(self._backend or pool.default_backend())
+        if self._page is not None and self._view.page != catalogue.page_size(name):
+            self._page.close()
+            self._page = None
         if self._page is None:
-            self._page = self._browser.new_page(self._view.page, SCRIPT, catalogue.WINDOW)
-        if self._loaded != name:
-            self._page.goto(catalogue.tasks()[name].as_uri())
+            self._view = View(catalogue.page_size(name), self._image_size)
+            self._page = self._browser.new_page(self._view.page, SCRIPT, catalogue.window_size(name))
+            self._loaded = None
+        if self._loaded != name or catalogue.keeps_state(name):
+            self._page.goto(catalogue.address(name))
             self._page.evaluate(f"turngymPage.preload({json.dumps(catalogue.images(name))})")
             self._loaded = name
-        # The pointer goes back to the corner, or the start would show where the last episode left it.
-        state = self._interact((Move(0, 0),), f"turngym.start({json.dumps([seed, split, *self._view.page])[1:-1]})")
-        return str(state["instruction"])
 
     def _interact(self, events: Sequence[Event], js: str) -> Any:
         try:
@@ -169,8 +205,7 @@ class MiniWoBEnv(TurnEnv):
 
     def _screen(self, probe: str = "null") -> Screen:
         seen = self._open_page().evaluate(f"turngym.look({probe})")
-        nodes = tuple(Node(**{key: item[key] for key in Node.__dataclass_fields__}) for item in seen["elements"])
-        return Screen(self.task.instruction, nodes, seen["probe"])
+        return Screen(self.task.instruction, tuple(map(Node.read, seen["elements"])), seen["probe"])
 
     def _to_image(self, call: ToolCall) -> ToolCall:
         arguments = dict(call["arguments"])

@@ -11,58 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from turngym.envs.browser.screen import Node, Screen
 from turngym.envs.types import ToolCall
 
 Calls = list[ToolCall]
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A visible element of the page; the box is in page pixels, (x, y) its middle."""
-
-    role: str
-    name: str
-    id: str
-    value: str
-    kind: str
-    """``data-type`` or ``data-color``."""
-    checked: bool
-    focused: bool
-    marked: bool
-    """All of its text is selected."""
-    clicked: bool
-    """It was clicked in this episode."""
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-@dataclass(frozen=True, slots=True)
-class Screen:
-    """The page as it is: its wording, its visible elements in reading order, and what the oracle's probe returned."""
-
-    instruction: str
-    nodes: tuple[Node, ...]
-    probe: Any = None
-
-    def find(self, **wanted: Any) -> Node:
-        """Return the first node with these attributes; ``LookupError`` if there is none."""
-        for node in self.nodes:
-            if all(getattr(node, key) == value for key, value in wanted.items()):
-                return node
-        raise LookupError(f"the page shows nothing with {wanted}")
-
-    def all(self, role: str) -> list[Node]:
-        """Return all nodes of a role."""
-        return [node for node in self.nodes if node.role == role]
-
-    def words(self, pattern: str) -> tuple[str, ...]:
-        """Return the groups of a pattern in the instruction; ``LookupError`` if it does not fit."""
-        match = re.search(pattern, self.instruction)
-        if match is None:
-            raise LookupError(f"unexpected instruction: {self.instruction}")
-        return match.groups()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from turngym.envs.browser.keyboard import typing
 from turngym.envs.browser.protocol import Event, Key, Move, Press, Release, Wheel
+from turngym.envs.browser.screen import Node
 from turngym.envs.core import Refused
 from turngym.envs.spaces import Schema, Tool
 from turngym.envs.types import ToolCall
@@ -21,6 +22,9 @@ SCROLL = 1000
 """Largest distance of one ``scroll``, page pixels."""
 DRAG_STEPS = 4
 """Pointer moves of a ``drag``: pages want to see the pointer on its way."""
+
+MOST_ELEMENTS = 200
+"""Elements that by-element tools can name."""
 
 ToPage = Callable[[int, int], tuple[int, int] | None]
 
@@ -45,8 +49,20 @@ def tools(width: int, height: int) -> list[Tool]:
     ]
 
 
-def events(call: ToolCall, to_page: ToPage) -> tuple[Event, ...]:
-    """Return what mouse and keyboard do for a call; raise :class:`Refused` where that is impossible."""
+def element_tools() -> list[Tool]:
+    """Return the by-element tools: elements are numbered as the observation lists them."""
+    element: Schema = {"type": "integer", "minimum": 0, "maximum": MOST_ELEMENTS - 1}
+    return [
+        Tool("click_element", "Click the element of that number.", {"element": element}),
+        Tool("fill_element", "Replace an element's text.", {"element": element, "text": {"type": "string"}}),
+    ]
+
+
+def events(call: ToolCall, to_page: ToPage, nodes: Sequence[Node] = ()) -> tuple[Event, ...]:
+    """Return what mouse and keyboard do for a call; raise :class:`Refused` where that is impossible.
+
+    ``nodes`` are the elements that by-element tools count.
+    """
     arguments = call["arguments"]
     match call["name"]:
         case "click":
@@ -63,6 +79,12 @@ def events(call: ToolCall, to_page: ToPage) -> tuple[Event, ...]:
         case "scroll":
             x, y = _point(arguments, to_page)
             return (Move(x, y), Wheel(x, y, arguments["dx"], arguments["dy"]))
+        case "click_element":
+            node = _node(arguments, nodes)
+            return click(node.x, node.y)
+        case "fill_element":
+            node = _node(arguments, nodes)
+            return (*click(node.x, node.y), Key("Control+a"), *_typed(arguments["text"]))
         case _:
             return ()
 
@@ -88,9 +110,16 @@ def _point(arguments: dict[str, Any], to_page: ToPage, x: str = "x", y: str = "y
     return point
 
 
+def _node(arguments: dict[str, Any], nodes: Sequence[Node]) -> Node:
+    number = int(arguments["element"])
+    if number >= len(nodes):
+        raise Refused(f"there is no element {number}: the page shows {len(nodes)}")
+    return nodes[number]
+
+
 def _typed(text: str) -> tuple[Event, ...]:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise Refused("type.text: not valid Unicode (a surrogate without its other half)") from None
+        raise Refused("text is not valid Unicode (it has a surrogate without its other half)") from None
     return typing(text)

@@ -59,9 +59,11 @@ window.turngym = (() => {
 
   const nameOf = (node) => {
     if (node.tagName === 'SELECT') return squeeze([...node.selectedOptions].map((option) => option.text).join(', '));
-    if (INPUTS[node.type] && node.labels && node.labels.length) return squeeze(node.labels[0].innerText);
-    const names = [node.innerText || node.textContent, node.value, node.getAttribute('aria-label'), node.title,
-      node.placeholder, ...Object.values({...node.dataset, wob_ref: '', wob_eps: '', tampered: ''})];
+    const says = ['textbox', 'spinbutton', 'checkbox', 'radio'].includes(roleOf(node))
+      ? [node.labels && node.labels.length && node.labels[0].innerText]
+      : [node.innerText || node.textContent, node.value];
+    const names = [...says, node.getAttribute('aria-label'), node.title, node.placeholder,
+      ...Object.values({...node.dataset, wob_ref: '', wob_eps: '', tampered: ''})];
     return squeeze(names.find((name) => typeof name === 'string' && name.trim())).slice(0, 200);
   };
 

@@ -1,6 +1,6 @@
 // Runs in every document, frames included, before the document's own scripts. It makes a page a function of what is
 // done to it: time passes only when turngymPage.advance says so, randomness starts equal, nothing blinks or fades,
-// and what headless Chromium would show outside the page (dialogs, lists of choices, native drags) happens in the page
+// and what headless Chromium would show outside the page (dialogs, pickers, lists of choices, native drags) happens in the page
 // or not at all.
 (() => {
   'use strict';
@@ -74,7 +74,7 @@
       // Keep these images decoded: one that arrives later than the frame it belongs to would show in a later frame.
       preload(urls) {
         images = urls.map((url) => Object.assign(new Image(), {src: url}));
-        return Promise.all(images.map((image) => image.decode())).then(() => images.length);
+        return Promise.allSettled(images.map((image) => image.decode())).then(() => images.length);
       },
       get idle() { return timers.length === 0 && frames.length === 0; },
     };
@@ -128,16 +128,26 @@
       animation-duration: 0s !important; animation-delay: 0s !important;
     }
     select:not([multiple]):not([size]), ::picker(select) { appearance: base-select; }
+    ::-webkit-calendar-picker-indicator { display: none; }
   `);
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 
-  // Dialogs and drags that the page could not show.
+  // Dialogs, drags and pickers that the page could not show.
   window.alert = () => undefined;
   window.confirm = () => true;
   window.prompt = () => null;
   window.print = () => undefined;
   window.open = () => null;
   window.addEventListener('dragstart', (event) => event.preventDefault(), true);
+  const opensPicker = 'input:is([type=date],[type=time],[type=month],[type=week],[type=datetime-local])';
+  window.addEventListener('keydown', (event) => {
+    const opens = event.key === ' ' || event.key === 'F4' || (event.altKey && event.key === 'ArrowDown');
+    if (opens && event.target.matches && event.target.matches(opensPicker)) event.preventDefault();
+  }, true);
+  window.addEventListener('click', (event) => {
+    if (event.target.matches && event.target.matches('input:is([type=color],[type=file])')) event.preventDefault();
+  }, true);
+  HTMLInputElement.prototype.showPicker = HTMLSelectElement.prototype.showPicker = () => undefined;
 
   // A clipboard of the page's own: the browser's is shared by all pages.
   const copy = (event) => {
