@@ -176,7 +176,13 @@ class VLM:
 
     def save(self, folder: Path) -> None:
         """Write a Hugging Face model folder."""
-        self.model.save_pretrained(folder)
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()  # one a file, each time
+        try:
+            self.model.save_pretrained(folder)
+        finally:
+            logging.enable_progress_bar()
         self.tokenizer.save_pretrained(folder)
         self.image_processor.save_pretrained(folder)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from turngym.cli.environments import Environment, OneTask, trainer_missing
 from turngym.cli.output import Json, counted, figures, print_json, stdout_for_the_answer
@@ -88,7 +89,7 @@ def train(
     changes = [word for change in set_ or () for word in ("--set", change)]
     go_on = shlex.join(["turngym", "train", scenario, *changes, "--out", str(run), "--resume"])
     with stdout_for_the_answer(), _kept_in(run, f"go on with: {go_on}"):
-        answer = run_recipe(recipe, out=run, resume=resume, report=Console(stderr=True, highlight=False).print)
+        answer = run_recipe(recipe, out=run, resume=resume, report=_teller())
     if json:
         print_json(answer)
     else:
@@ -127,6 +128,17 @@ def evaluate(
             recipe, checkpoint=checkpoint, policy=policy, api=api, model=model, episodes=episodes, split=split
         )
     print_json(answer) if json else figures(answer, recipe.name)
+
+
+def _teller() -> Callable[[str], None]:
+    """Return a function that says a line on stderr, with the time since now before it."""
+    console, began = Console(stderr=True, highlight=False, soft_wrap=True), time.monotonic()
+
+    def tell(line: str) -> None:
+        minutes, seconds = divmod(int(time.monotonic() - began), 60)
+        console.print(Text.assemble((f"{minutes:3d}:{seconds:02d} ", "dim"), line))
+
+    return tell
 
 
 def _need_trainer() -> None:
