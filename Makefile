@@ -9,7 +9,7 @@ help: ## This list.
 
 quickstart: ## Train a small vision-language model on a web task in a real browser, and write the report.
 	@.ci/setup
-	@$(BIN)/turngym train quickstart
+	@$(BIN)/turngym train quickstart $(ARGS)
 
 test: ## All tests. ARGS="-k words" passes arguments to pytest.
 	@.ci/setup

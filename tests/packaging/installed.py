@@ -30,9 +30,9 @@ def test_only_turngym_and_its_pth_are_at_the_top() -> None:
     assert tops == {"turngym", "turngym-gymnasium.pth", f"turngym-{turngym.__version__}.dist-info"}
 
 
-def test_every_tracked_file_is_in_the_wheel() -> None:
-    tracked = Path(os.environ["TURNGYM_FILES"]).read_text().split()
-    expected = [SITE / "turngym" / file.removeprefix("src/turngym/") for file in tracked]
+def test_every_file_of_the_repository_is_in_the_wheel() -> None:
+    files = Path(os.environ["TURNGYM_FILES"]).read_text().split()
+    expected = [SITE / "turngym" / file.removeprefix("src/turngym/") for file in files]
     assert expected
     assert [str(file) for file in expected if not file.is_file()] == []
 
