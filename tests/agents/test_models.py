@@ -80,7 +80,7 @@ def test_sampling_and_scoring_agree_over_ragged_lengths(vlm):
 @torch.no_grad()
 def test_a_completion_does_not_depend_on_its_batch_and_ends_where_it_ends(vlm):
     engine = HFEngine(vlm)
-    everyone = [Prompt(row.context, row.images, seed) for seed in range(8) for row in rows(vlm)]
+    everyone = [Prompt(row.context, row.images, seed) for seed in range(3) for row in rows(vlm)]
     hook = vlm.model.lm_head.register_forward_hook(lambda module, args, out: _nudge(out, vlm.eos))
     try:
         together = engine.sample(everyone, temperature=1.0, max_new_tokens=16)
@@ -88,7 +88,7 @@ def test_a_completion_does_not_depend_on_its_batch_and_ends_where_it_ends(vlm):
     finally:
         hook.remove()
     assert [c.ids for c in together] == [c.ids for c in alone]
-    assert len({len(c.ids) for c in together}) > 3
+    assert len({len(c.ids) for c in together}) > 2
     assert {c.truncated for c in together} == {False} or any(len(c.ids) == 16 for c in together if c.truncated)
 
 
