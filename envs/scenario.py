@@ -105,6 +105,8 @@ class TrainBlock(_Block):
     max_grad_norm: float = Field(default=1.0, gt=0)
     refill: float = Field(default=1.0, ge=1)
     """Sample at most this many times ``groups`` to replace groups of equal reward."""
+    replay: float = Field(default=0.0, ge=0, le=1)
+    """Chance that a group attempts again a start which was not always solved, rather than a new one."""
     checkpoint_every: int = Field(default=50, ge=1)
 
 

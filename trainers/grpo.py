@@ -35,6 +35,9 @@ from turngym.trainers.uninterrupted import uninterrupted
 
 Metrics = dict[str, float]
 
+UNSOLVED = 256
+"""Starts that are remembered for another attempt; the oldest are forgotten first."""
+
 ENTROPY_STEP = 0.05
 """Relative change of the entropy weight in a step that missed its target."""
 
@@ -47,7 +50,9 @@ class State:
     step: int = 0
     entropy_weight: float = 0.0
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=10))
-    """Success of the last steps."""
+    """Success of the last steps, on new starts."""
+    unsolved: list[int] = field(default_factory=list)
+    """Reset seeds of starts that were not always solved when last attempted, the newest last."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return plain data for a checkpoint."""
@@ -56,6 +61,7 @@ class State:
             "step": self.step,
             "entropy_weight": self.entropy_weight,
             "recent": list(self.recent),
+            "unsolved": list(self.unsolved),
         }
 
     def load_state_dict(self, data: dict[str, Any]) -> None:
@@ -63,6 +69,7 @@ class State:
         self.optimizer.load_state_dict(data["optimizer"])
         self.step, self.entropy_weight = data["step"], data["entropy_weight"]
         self.recent.extend(data["recent"])
+        self.unsolved = list(data["unsolved"])
 
 
 def new_state(vlm: VLM, settings: TrainBlock) -> State:
@@ -95,7 +102,7 @@ def train(
     first = True
     while state.step < settings.steps and not _reached(state, settings):
         began = time.perf_counter()
-        groups, episodes = gather(policy, pool, task, settings, rubric, seed, state.step)
+        groups, episodes = gather(policy, pool, task, settings, rubric, seed, state)
         sampled = time.perf_counter()
         if first:
             before_first_update([episode for group in groups for episode in group.episodes])
@@ -105,7 +112,8 @@ def train(
             metrics = update(vlm, reference, batch, settings, state, temperature, stream(seed, "update", state.step))
             state.step += 1
             policy.engine.update(vlm.model, state.step)
-            metrics |= _watch(groups, episodes, rubric)
+            metrics |= _watch(groups, episodes, rubric, state.unsolved)
+            _remember(groups, state)
             state.recent.append(metrics["success"])
             now = time.perf_counter()
             metrics |= {"step": state.step, "rollout_seconds": sampled - began, "update_seconds": now - sampled}
@@ -113,14 +121,20 @@ def train(
 
 
 def gather(
-    policy: LanguagePolicy, pool: EnvPool, task: str, settings: TrainBlock, rubric: Rubric, seed: int, step: int
+    policy: LanguagePolicy, pool: EnvPool, task: str, settings: TrainBlock, rubric: Rubric, seed: int, state: State
 ) -> tuple[list[Group], list[Episode]]:
     """Sample groups until ``settings.groups`` of them have something to compare, or ``refill`` is used up.
 
     Returns the groups, sound episodes only, and all episodes, failed ones included.
     """
     most = round(settings.groups * settings.refill)
+    step = state.step
     seeds = draw_seeds(most, seed, "train", step)
+    draw = np.random.default_rng(stream(seed, "replay", step))
+    again = [state.unsolved[i] for i in draw.permutation(len(state.unsolved))][:most]
+    places = np.flatnonzero(draw.random(most) < settings.replay)
+    for place, unsolved in zip(places.tolist(), again, strict=False):
+        seeds[place] = unsolved
     groups: list[Group] = []
     episodes: list[Episode] = []
     live = 0
@@ -236,11 +250,27 @@ def _reached(state: State, settings: TrainBlock) -> bool:
     return settings.until is not None and full and float(np.mean(state.recent)) >= settings.until
 
 
-def _watch(groups: list[Group], episodes: list[Episode], rubric: Rubric) -> Metrics:
+def _remember(groups: list[Group], state: State) -> None:
+    """Keep the starts that were not always solved, and forget those that were."""
+    for group in groups:
+        seed = group.episodes[0].task.seed if group.episodes else None
+        if seed is None:
+            continue
+        if seed in state.unsolved:
+            state.unsolved.remove(seed)
+        if not all(episode.success for episode in group.episodes):
+            state.unsolved.append(seed)
+    del state.unsolved[:-UNSOLVED]
+
+
+def _watch(groups: list[Group], episodes: list[Episode], rubric: Rubric, unsolved: list[int]) -> Metrics:
+    """Success counts new starts only: those attempted again were chosen because they were failed."""
     sound = [episode for group in groups for episode in group.episodes]
+    new = [episode for episode in sound if episode.task.seed not in unsolved]
     count = max(len(sound), 1)
     return {
-        "success": sum(episode.success for episode in sound) / count,
+        "success": sum(episode.success for episode in new) / max(len(new), 1),
+        "new": len(new),
         "reward": sum(episode.reward for episode in sound) / count,
         "turns": sum(len(episode.turns) for episode in sound) / count,
         "live_groups": sum(len(set(worth(group.episodes, rubric))) > 1 for group in groups),

@@ -30,7 +30,8 @@ RECIPE = {
     "policy": {"model": "tiny-qwen2_5_vl", "context": {"images": 1}, "max_new_tokens": 12},
     "warm_start": {"episodes": 16, "steps": 12, "batch_size": 8, "until": 1.0,
                    "check_from": 12, "check_every": 12, "check_episodes": 4},
-    "train": {"groups": 2, "group_size": 4, "steps": 4, "checkpoint_every": 2, "entropy": 0.1, "entropy_target": 0.5},
+    "train": {"groups": 2, "group_size": 4, "steps": 4, "checkpoint_every": 2, "entropy": 0.1, "entropy_target": 0.5,
+              "replay": 0.5},
     "evaluate": {"episodes": 6},
     "workers": 1,
     "slots": 4,
@@ -224,7 +225,7 @@ def test_the_warm_start_stops_by_its_own_measure(talk):
     assert (taken, asked) == (8, [4, 6, 8])
 
 
-def gathered(monkeypatch, rewards, settings, broken=()):
+def gathered(monkeypatch, rewards, settings, broken=(), state=None):
     """Run gather over a world whose n-th group gets the n-th rewards; return groups, episodes and rounds."""
     rounds = []
 
@@ -236,7 +237,8 @@ def gathered(monkeypatch, rewards, settings, broken=()):
             reward = rewards[int(number) % len(rewards)][int(member)]
             stop = StopReason.INFRA_ERROR if (int(number), int(member)) in broken else StopReason.SUCCESS
             episode = converse(_Mute(), start.id, 1)
-            found.append(dataclasses.replace(rewarded(episode, reward, stop), group=start.group))
+            made_of = {"group": start.group, "task": start.task}
+            found.append(dataclasses.replace(rewarded(episode, reward, stop), **made_of))
         return found
 
     class _Mute:
@@ -246,7 +248,7 @@ def gathered(monkeypatch, rewards, settings, broken=()):
             return [Decision({"name": "wait", "arguments": {}}) for _ in views]
 
     monkeypatch.setattr(grpo, "rollout", made)
-    groups, episodes = grpo.gather(None, None, "t", settings, recorded, 0, 0)
+    groups, episodes = grpo.gather(None, None, "t", settings, recorded, 0, state or grpo.State(None))
     return groups, episodes, rounds
 
 
@@ -280,3 +282,29 @@ def test_the_learning_rate_decays_to_its_last_value(talk):
         state.step = step
         rates.append(grpo.update(vlm, None, batch, settings, state, 1.0, 0)["lr"])
     assert rates == pytest.approx([1e-4, 5.5e-5, 1e-5])
+
+
+def test_unsolved_starts_are_attempted_again_until_they_are_solved(monkeypatch):
+    settings = TrainBlock(groups=4, group_size=2, replay=1.0)
+    state = grpo.State(None)
+    groups, _, _ = gathered(monkeypatch, [(1.0, 0.0)], settings, state=state)
+    new = [group.episodes[0].task.seed for group in groups]
+    assert len(set(new)) == 4
+    grpo._remember(groups, state)  # no episode's signals say success
+    assert sorted(state.unsolved) == sorted(new)
+    state.step = 1
+    groups, episodes, _ = gathered(monkeypatch, [(1.0, 0.0)], settings, state=state)
+    assert sorted(group.episodes[0].task.seed for group in groups) == sorted(new)
+    assert grpo._watch(groups, episodes, recorded, state.unsolved)["new"] == 0
+    solved = [
+        Group(
+            g.id,
+            tuple(
+                dataclasses.replace(e, turns=(dataclasses.replace(e.turns[0], signals={"success": 1.0}),))
+                for e in g.episodes
+            ),
+        )
+        for g in groups[:3]
+    ]
+    grpo._remember(solved, state)
+    assert state.unsolved == [groups[3].episodes[0].task.seed]
