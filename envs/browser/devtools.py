@@ -62,7 +62,7 @@ class DevToolsBrowser:
         self._events: list[Message] = []
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (unlinked at birth)
         self._pid: int | None = None
-        executable = path or chromium.headless_shell() or chromium.find()
+        executable = path or chromium.find()
         theirs_in, self._write = _pipe()
         self._read, theirs_out = _pipe()
         stderr = self._stderr.fileno()
@@ -194,8 +194,12 @@ class DevToolsBrowser:
             message = json.loads(raw)
             if "id" in message:
                 self._answers[message["id"]] = message
-            else:
-                self._events.append(message)
+                continue
+            self._events.append(message)
+            if message["method"] == "Inspector.targetCrashed":
+                # Frames that the page owes may never come, and one owed frame blocks those of all pages.
+                self.close()
+                raise InfraError("browser_died", "a page crashed")
 
     def hung(self) -> InfraError:
         """Close a browser that does not answer, and say so."""
@@ -234,7 +238,10 @@ class DevToolsPage:
         target_id = browser.call("Target.createTarget", {**target, "browserContextId": self._context})["targetId"]
         attach = {"targetId": target_id, "flatten": True}
         self._session: str = browser.call("Target.attachToTarget", attach)["sessionId"]
+        browser.call("Inspector.enable", session=self._session)
         browser.call("Page.enable", session=self._session)
+        # Each page behaves as the one in front; otherwise only the last one clicked would show a focus and take keys.
+        browser.call("Emulation.setFocusEmulationEnabled", {"enabled": True}, self._session)
         if window != size:
             shown = {"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1}
             metrics: Message = {"width": window[0], "height": window[1], "deviceScaleFactor": 1, "mobile": False}
@@ -253,6 +260,7 @@ class DevToolsPage:
                 raise InfraError("page_error", f"cannot load {url}: {result['errorText']}")
             browser.wait_event("Page.loadEventFired", self._session)
             self._last = None
+            self._draw()  # a page drops what input it gets before its first frame
 
     def evaluate(self, js: str) -> Any:
         """Return the JSON value of a JavaScript expression."""

@@ -52,7 +52,50 @@ def missing() -> str | None:
 
 
 class MiniWoBEnv(TurnEnv):
-    """MiniWoB++ pages in Chromium."""
+    """MiniWoB++: small web tasks in real Chromium, seen as pixels, acted on with mouse and keyboard.
+
+    ## Description
+    The 130 task pages of the ``miniwob`` package and its four FlightWoB pages, each under its own name
+    (``click-color``, ``email-inbox``, ``flight.AA``, ...). The page is loaded from the installed package; nothing
+    comes from the network. Time in the page stands still but for 100 ms with every accepted call, so an episode is a
+    function of its seed and its calls, on any machine, however slow.
+
+    ## Action Space
+    ``click(x, y)``, ``double_click(x, y)``, ``drag(x, y, to_x, to_y)``, ``type(text)``, ``press(key)``,
+    ``scroll(x, y, dx, dy)`` and ``wait()``. Positions are pixels of the newest image; one outside the page is
+    refused. ``type`` takes any Unicode text: what is on a US keyboard is typed key by key, a newline is Enter, a tab
+    is Tab, all else is inserted. ``press`` takes the keys that its schema lists. With ``observation="elements"`` also
+    ``click_element(element)`` and ``fill_element(element, text)``, which take an element's number.
+
+    ## Observation Space
+    ``text`` is the page's instruction, followed with ``observation="elements"`` by a numbered list of what can be
+    used or read on the page. ``images`` holds one picture of the page, 160 x 210 pixels (FlightWoB 375 x 667) or
+    ``image_size``, into which the page is scaled down in proportion, white where it does not reach.
+
+    ## Starting State
+    The page's random numbers are seeded from ``np_random``: with even numbers on the training split, odd ones on the
+    test split. Pages that make a difference between the two themselves are told which it is. Five tasks look alike
+    at the start whatever the seed.
+
+    ## Rewards
+    The page's own reward, without decay over time, when it ends the episode: mostly 1 or -1, on some pages a part
+    for a part of the task. ``info["signals"]`` holds ``success`` (1 if that reward is above 0) and ``raw_reward``.
+
+    ## Episode End
+    The page decides: ``success`` or ``failure``. The episode is truncated after the task's limit of turns (10 to 60).
+    The pages' own time limits are off.
+
+    ## Arguments
+    ``task`` (default: drawn from the seed, FlightWoB apart), ``level`` (0: there is one level), ``split``,
+    ``max_turns``, ``image_size=(width, height)``, ``observation`` (``"screenshot"`` or ``"elements"``), and
+    ``backend``: ``"devtools"`` (headless shell, frames on demand; the default where there is one), ``"playwright"``
+    (any Chromium) or ``"fake"`` (no browser: a stand-in for tests). All environments of a process share a browser.
+    ``TURNGYM_CHROMIUM`` names another browser, ``TURNGYM_BROWSER_TIMEOUT`` the longest wait for its answer, seconds.
+
+    ## References
+    Shi et al., World of Bits, ICML 2017. Liu et al., Reinforcement Learning on Web Interfaces using Workflow-Guided
+    Exploration, ICLR 2018. The ``miniwob`` package of the Farama Foundation.
+    """
 
     def __init__(
         self,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass
 from typing import Literal
 
 from turngym.envs.browser import chromium
-from turngym.envs.browser.protocol import Browser
+from turngym.envs.browser.protocol import TIMEOUT, Browser
+from turngym.envs.types import BadInput
 
 Backend = Literal["devtools", "playwright", "fake"]
+
+TIMEOUT_VARIABLE = "TURNGYM_BROWSER_TIMEOUT"
+"""Environment variable: the longest wait for a browser's answer, seconds."""
 
 
 @dataclass
@@ -29,19 +34,33 @@ def default_backend() -> Backend:
 
 def launch(backend: Backend) -> Browser:
     """Start a browser of one's own."""
+    timeout = _timeout()
     match backend:
         case "devtools":
             from turngym.envs.browser.devtools import DevToolsBrowser
 
-            return DevToolsBrowser()
+            if chromium.headless_shell() is None:
+                raise BadInput(f"backend 'devtools' needs a headless shell: run `{chromium.INSTALL}`")
+            return DevToolsBrowser(timeout=timeout)
         case "playwright":
             from turngym.envs.browser.playwright_backend import PlaywrightBrowser
 
-            return PlaywrightBrowser()
+            return PlaywrightBrowser(timeout=timeout)
         case "fake":
             from turngym.envs.browser.fake import FakeBrowser
 
             return FakeBrowser()
+
+
+def _timeout() -> float:
+    text = os.environ.get(TIMEOUT_VARIABLE, str(TIMEOUT))
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise BadInput(f"{TIMEOUT_VARIABLE}={text}: expected seconds above 0")
+    return seconds
 
 
 def shared_browser(backend: Backend) -> Browser:

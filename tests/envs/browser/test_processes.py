@@ -1,0 +1,180 @@
+"""Nothing outlives its owner, and what breaks is told and replaced. Real browsers, really killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from turngym.envs.browser import pool
+from turngym.envs.browser.miniwob import MiniWoBEnv
+
+pytestmark = pytest.mark.browser
+
+BACKENDS = ["devtools", "playwright"]
+WAIT = {"name": "wait", "arguments": {}}
+PATIENCE = 60.0
+"""Longest wait for processes to end, seconds."""
+
+OWNER = """
+import sys, time
+from turngym.envs.browser.miniwob import MiniWoBEnv
+env = MiniWoBEnv(task="click-color", backend=sys.argv[1])
+env.reset(seed=0)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+FORKED = """
+import os, sys, time
+from turngym.envs.browser import pool
+browser = pool.launch("devtools")
+child = os.fork()
+if child == 0:
+    print("ready", flush=True)
+    sys.stdin.read()
+    os._exit(0)
+sys.stdin.read()
+"""
+
+
+def processes():
+    """Parent and state of every process."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = path.read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        found[int(path.parent.name)] = (int(parent), state)
+    return found
+
+
+def descendants(pid):
+    parents = {child: parent for child, (parent, _) in processes().items()}
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+def running(pids):
+    return {pid for pid, (_, state) in processes().items() if pid in pids and state != "Z"}
+
+
+def end(pids):
+    """Wait until none of these processes runs; return those that still do."""
+    deadline = time.monotonic() + PATIENCE
+    while running(pids) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return running(pids)
+
+
+def start(script, tmp_path, *arguments):
+    child = subprocess.Popen(
+        [sys.executable, "-c", script, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
+    )
+    assert child.stdout.readline() == "ready\n"
+    return child
+
+
+def finish(child):
+    child.kill()
+    child.wait()
+    child.stdin.close()
+    child.stdout.close()
+
+
+@pytest.fixture(params=BACKENDS)
+def env(request):
+    env = MiniWoBEnv(task="click-color", backend=request.param)
+    yield env
+    env.close()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_killed_owner_leaves_neither_browser_nor_file(tmp_path, backend):
+    owner = start(OWNER, tmp_path, backend)
+    browsers = descendants(owner.pid)
+    assert browsers
+    finish(owner)
+    assert not end(browsers)
+    assert [str(path) for path in tmp_path.rglob("*") if path.is_file() and "chrom" in str(path).lower()] == []
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(("playwright", "org.chromium"))] == []
+
+
+def test_a_forked_child_does_not_keep_its_parents_browser(tmp_path):
+    owner = start(FORKED, tmp_path)
+    forked = next(pid for pid in descendants(owner.pid) if "python" in Path(f"/proc/{pid}/exe").resolve().name)
+    browsers = descendants(owner.pid) - {forked}
+    assert browsers
+    owner.send_signal(signal.SIGKILL)
+    owner.wait()
+    assert not end(browsers)
+    assert running({forked})
+    finish(owner)
+    assert not end({forked})
+
+
+def test_a_killed_browser_ends_the_episode_as_ours_and_is_replaced(env):
+    first, _ = env.reset(seed=3)
+    before = descendants(os.getpid())
+    killed = [pid for pid in before if "chrom" in Path(f"/proc/{pid}/cmdline").read_text().partition("\0")[0]]
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    _, reward, terminated, truncated, info = env.step(WAIT)
+    assert (reward, terminated, truncated, info["stop_reason"]) == (0.0, False, True, "infra_error")
+    assert info["infra_error"]["kind"] == "browser_died"
+    again, _ = env.reset(seed=3)
+    assert (again["images"][0] == first["images"][0]).all()
+    assert env.step(env.solution()[0])[1] == 1.0
+    assert not end(before)
+
+
+def test_a_page_that_hangs_is_given_up_and_its_browser_replaced(env):
+    first, _ = env.reset(seed=3)
+    env._browser.timeout = 3.0
+    before = descendants(os.getpid())
+    env._page.evaluate("addEventListener('mousedown', () => { for (;;); }), 0")
+    _, reward, terminated, truncated, info = env.step({"name": "click", "arguments": {"x": 5, "y": 5}})
+    assert (reward, terminated, truncated, info["stop_reason"]) == (0.0, False, True, "infra_error")
+    assert info["infra_error"]["kind"] == "browser_hung"
+    again, _ = env.reset(seed=3)
+    assert (again["images"][0] == first["images"][0]).all()
+    assert not end(before)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_time_limit_comes_from_the_environment(backend, monkeypatch):
+    monkeypatch.setenv(pool.TIMEOUT_VARIABLE, "123.5")
+    browser = pool.launch(backend)
+    assert browser.timeout == 123.5
+    browser.close()
+
+
+def test_a_crashed_page_is_a_dead_browser_at_once():
+    env = MiniWoBEnv(task="click-color", backend="devtools")
+    env.reset(seed=3)
+    page = [pid for pid in descendants(os.getpid()) if "--type=renderer" in Path(f"/proc/{pid}/cmdline").read_text()]
+    for pid in page:
+        os.kill(pid, signal.SIGKILL)
+    *_, info = env.step(WAIT)
+    assert info["infra_error"]["kind"] == "browser_died"
+    assert env.reset(seed=3)[1]["infra_error"] is None
+    env.close()
+
+
+def test_closing_leaves_nothing(env):
+    env.reset(seed=0)
+    mine = descendants(os.getpid())
+    assert mine
+    env.close()
+    env.close()
+    assert not end(mine)
