@@ -53,6 +53,7 @@ FRAMES_ON_DEMAND = (
     "--disable-threaded-scrolling",
     "--disable-checker-imaging",
     "--disable-image-animation-resync",
+    "--disable-partial-raster",
 )
 """A headless shell with these draws when asked to and at no other time."""
 

@@ -81,7 +81,7 @@ def test_a_pointer_that_only_moves_is_noticed(page):
 
 def test_any_text_can_be_typed(page):
     show(page, "<textarea id=area rows=8></textarea>")
-    text = "It's \"5 < 6\" & 100% \\ #1\nnaïve 日本語 😀👩‍👩‍👧 ~`!\n\nend"
+    text = 'It\'s "5 < 6" & 100% \\ #1\nnaïve 日本語 😀👩‍👩‍👧 ~`!\n\nend'
     value, _ = page.interact((*click(30, 30), *typing(text)), "area.value")
     assert value == text
 
@@ -164,7 +164,9 @@ def test_time_passes_only_when_told(page):
 
 
 def test_frames_inside_the_page_share_its_time(page, tmp_path):
-    (tmp_path / "inner.html").write_text("<script>setTimeout(() => parent.heard = Date.now() - parent.began, 30)</script>")
+    (tmp_path / "inner.html").write_text(
+        "<script>setTimeout(() => parent.heard = Date.now() - parent.began, 30)</script>"
+    )
     (tmp_path / "outer.html").write_text("<script>began = Date.now()</script><iframe src=inner.html></iframe>")
     page.goto(serve(str(tmp_path)) + "/outer.html")
     assert page.evaluate("window.heard ?? null") is None
