@@ -111,31 +111,6 @@ _KEEPERS = (
     "moving-items", "multi-", "scroll-text", "simon-says", "stock-market", "use-colorwheel", "use-slider",
     "use-spinner",
 )  # fmt: skip
-_ALIKE
-
-
-def max_turns(task: str) -> int:
-    """Return the most turns an episode of a task takes, unless the user says otherwise."""
-    return _TURNS.get(task, 60 if task.startswith(FLIGHT) else 10)
-
-
-def floor(task: str) -> float:
-    """Return the mean reward that doing nothing and random play stay under."""
-    return _floors().get(task, 0.5)
-
-
-@functools.cache
-def _floors() -> dict[str, float]:
-    text = resources.files("turngym.envs.browser").joinpath("floors.json").read_text()
-    floors: dict[str, float] = json.loads(text)["floor"]
-    return floors
-
-
-# Measured: an episode with and without random play before it in the same page; pixels and rewards compared.
-_KEEPERS = (
-    "book-flight", "choose-date", "click-collapsible", "click-dialog", "click-tab", "multi-", "scroll-text",
-    "stock-market", "use-colorwheel", "use-slider", "use-spinner",
-)  # fmt: skip
 _ALIKE = frozenset({"find-greatest", "guess-number", "hot-cold", "moving-items", "simon-says"})
 _TURNS = {
     task: turns

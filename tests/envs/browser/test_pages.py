@@ -103,7 +103,8 @@ def test_keys_tell_pages_what_they_are(page):
 def test_enter_submits_and_tab_moves_on(page):
     show(
         page,
-        "<form onsubmit='done = true; return false'><input id=a><input id=b><button>Go</button></form><script>let done = false</script>",
+        "<form onsubmit='done = true; return false'><input id=a><input id=b><button>Go</button></form>"
+        "<script>let done = false</script>",
     )
     value, _ = page.interact((*click(30, 10), *typing("x\ty")), "[a.value, b.value, done]")
     assert value == ["x", "y", False]
@@ -137,7 +138,8 @@ def test_a_list_of_choices_opens_where_pictures_show_it(page):
 def test_what_could_not_be_shown_does_not_happen(page):
     show(
         page,
-        "<button onclick='answers = [alert(1), confirm(2), prompt(3), window.open(location)]' style='height:40px'>ask</button>"
+        "<button onclick='answers = [alert(1), confirm(2), prompt(3), window.open(location)]'"
+        " style='height:40px'>ask</button>"
         "<input type=time id=time><input type=color id=color><input type=file id=file>",
     )
     assert page.interact(click(10, 20), "answers")[0] == [None, True, None, None]
