@@ -185,7 +185,7 @@ class MiniWoBEnv(TurnEnv):
         width, height = self._view.to_image(1.0, 1.0)
         return tuple(
             Element(
-                node.role, node.name, *self._view.to_image(node.x, node.y), node.width * width, node.height * height
+                node.role, node.label, *self._view.to_image(node.x, node.y), node.width * width, node.height * height
             )
             for node in self._screen().nodes
         )

@@ -34,8 +34,17 @@ class Node:
         """Read a node from what the page's script says of it."""
         return cls(**{field.name: item[field.name] for field in fields(cls)})
 
+    @property
+    def label(self) -> str:
+        """What a reader of the screen would call it: the text it holds, or its name."""
+        return self.value if self.value and self._is_field else self.name
+
+    @property
+    def _is_field(self) -> bool:
+        return self.role in ("textbox", "spinbutton")
+
     def __str__(self) -> str:
-        value = f" holding {self.value!r}" if self.value and self.role in ("textbox", "spinbutton") else ""
+        value = f" holding {self.value!r}" if self.value and self._is_field else ""
         marks = [word for word, holds in (("checked", self.checked), ("focused", self.focused)) if holds]
         return f"{self.role} {self.name!r}{value}" + (f" ({', '.join(marks)})" if marks else "")
 

@@ -57,13 +57,17 @@ window.turngym = (() => {
   const ownText = (node) =>
     squeeze([...node.childNodes].filter((child) => child.nodeType === 3).map((child) => child.data).join(' '));
 
+  // A part that shows a hand when pointed at.
+  const isPushable = (node) => !node.childElementCount && getComputedStyle(node).cursor === 'pointer';
+
   const nameOf = (node) => {
     if (node.tagName === 'SELECT') return squeeze([...node.selectedOptions].map((option) => option.text).join(', '));
     const says = ['textbox', 'spinbutton', 'checkbox', 'radio'].includes(roleOf(node))
       ? [node.labels && node.labels.length && node.labels[0].innerText]
       : [node.innerText || node.textContent, node.value];
     const names = [...says, node.getAttribute('aria-label'), node.title, node.placeholder,
-      ...Object.values({...node.dataset, wob_ref: '', wob_eps: '', tampered: ''})];
+      ...Object.values({...node.dataset, wob_ref: '', wob_eps: '', tampered: ''}),
+      isPushable(node) && node.getAttribute('class')];  // an icon
     return squeeze(names.find((name) => typeof name === 'string' && name.trim())).slice(0, 200);
   };
 
@@ -112,7 +116,7 @@ window.turngym = (() => {
       if (!box) continue;
       if (node.tagName === 'IFRAME' && node.contentDocument) {
         collect(node.contentDocument, left + box.left, top + box.top, found);
-      } else if (node.matches(USABLE) || ownText(node)) {
+      } else if (node.matches(USABLE) || ownText(node) || isPushable(node)) {
         const point = reach(node, box);
         if (point) found.push(describe(node, box, point, left, top));
       }
