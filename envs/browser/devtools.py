@@ -78,6 +78,7 @@ class DevToolsBrowser:
                 setsid=True,
             )
         except OSError as error:
+            self.abandon()
             raise InfraError("browser_died", f"cannot start {executable}: {error.strerror}") from None
         finally:
             os.close(theirs_in)
@@ -90,11 +91,6 @@ class DevToolsBrowser:
     def alive(self) -> bool:
         """Whether it can still be used."""
         return self._pid is not None
-
-    @property
-    def pid(self) -> int | None:
-        """Process id, None once it is gone."""
-        return self._pid
 
     def new_page(self, size: Size, script: str = "", window: Size | None = None) -> DevToolsPage:
         """Open a page in a new context."""

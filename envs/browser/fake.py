@@ -39,11 +39,6 @@ class FakeBrowser:
         """Whether it can still be used."""
         return self._failure is None and not self._closed
 
-    @property
-    def pid(self) -> int | None:
-        """It has no process."""
-        return None
-
     def new_page(self, size: Size, script: str = "", window: Size | None = None) -> FakePage:
         """Open a page."""
         self.check()

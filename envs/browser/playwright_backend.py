@@ -37,6 +37,7 @@ class PlaywrightBrowser:
         self.timeout = timeout
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="turngym-playwright")
         self._alive = True
+        self._owner = os.getpid()
         self._driver: int | None = None
         self._playwright: Playwright | None = None
         self._browser: PlaywrightsBrowser | None = None
@@ -56,17 +57,12 @@ class PlaywrightBrowser:
 
     @property
     def alive(self) -> bool:
-        """Whether it can still be used."""
-        return self._alive
-
-    @property
-    def pid(self) -> int | None:
-        """Process id of Playwright's driver, the browser's parent."""
-        return self._driver
+        """Whether it can still be used: not by a forked child, in which Playwright's thread does not exist."""
+        return self._alive and self._owner == os.getpid()
 
     def do(self, work: Callable[[], T], timeout: float | None = None) -> T:
         """Do work in Playwright's thread, with a time limit, and turn its errors into ours."""
-        if not self._alive:
+        if not self.alive:
             raise InfraError("browser_died", "the browser is gone")
         try:
             return self._thread.submit(work).result(timeout or self.timeout)
@@ -91,7 +87,7 @@ class PlaywrightBrowser:
 
     def close(self) -> None:
         """Close the browser and Playwright."""
-        if self._alive:
+        if self.alive:
             self._end(hung=False)
 
     def _connected(self) -> bool:

@@ -104,10 +104,6 @@ class Browser(Protocol):
     def alive(self) -> bool:
         """Whether it can still be used. A browser that died or hung once is never used again."""
 
-    @property
-    def pid(self) -> int | None:
-        """Process id of the browser, where it is known."""
-
     def new_page(self, size: Size, script: str = "", window: Size | None = None) -> Page:
         """Open a page in a new context, of which pictures show the upper left ``size`` (width, height) pixels.
 

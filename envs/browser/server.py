@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -20,3 +21,6 @@ def serve(folder: str) -> str:
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="turngym-pages", daemon=True).start()
     return f"http://127.0.0.1:{server.server_address[1]}"
+
+
+os.register_at_fork(after_in_child=serve.cache_clear)  # a forked child has the socket, but nothing that answers on it

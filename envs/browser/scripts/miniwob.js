@@ -66,7 +66,7 @@ window.turngym = (() => {
       ? [node.labels && node.labels.length && node.labels[0].innerText]
       : [node.innerText || node.textContent, node.value];
     const names = [...says, node.getAttribute('aria-label'), node.title, node.placeholder,
-      ...Object.values({...node.dataset, wob_ref: '', wob_eps: '', tampered: ''}),
+      ...Object.values({...node.dataset, tampered: ''}),
       isPushable(node) && node.getAttribute('class')];  // an icon
     return squeeze(names.find((name) => typeof name === 'string' && name.trim())).slice(0, 200);
   };
