@@ -15,8 +15,8 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -34,6 +34,7 @@ from turngym.trainers.rows import Sample, pad, samples, score
 from turngym.trainers.uninterrupted import uninterrupted
 
 Metrics = dict[str, float]
+T = TypeVar("T")
 
 UNSOLVED = 256
 """Starts that are remembered for another attempt; the oldest are forgotten first."""
@@ -189,13 +190,12 @@ def update(
     lr = settings.lr * (1 + (settings.decay - 1) * progress)
     for group in state.optimizer.param_groups:
         group["lr"] = lr
+    if reference is not None:
+        batch = with_reference(VLM(reference, vlm.tokenizer, vlm.image_processor), batch, settings, temperature)
     seen: list[Metrics] = []
     for _ in range(settings.epochs):
-        order = draw.permutation(len(batch))
-        for part in np.array_split(order, max(1, math.ceil(len(batch) / settings.minibatch))):
-            if len(part) == 0:
-                continue
-            loss, metrics = objective(vlm, reference, [batch[i] for i in part], settings, state, temperature)
+        for part in _parts(draw.permutation(len(batch)).tolist(), settings.minibatch):
+            loss, metrics = objective(vlm, [batch[i] for i in part], settings, state, temperature)
             state.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
@@ -212,8 +212,19 @@ def update(
     return {**mean, "rows": len(batch), "entropy_weight": state.entropy_weight, "lr": lr}
 
 
+def with_reference(reference: VLM, batch: list[Sample], settings: TrainBlock, temperature: float) -> list[Sample]:
+    """Add the reference's log-probabilities, scored once for all passes."""
+    found: list[Sample] = []
+    for part in _parts(batch, settings.minibatch):
+        with torch.no_grad():
+            scored = score(reference, [sample.row for sample in part], temperature)
+        for sample, logp, mask in zip(part, scored.logp, scored.mask, strict=True):
+            found.append(replace(sample, reference=tuple(logp[mask].tolist())))
+    return found
+
+
 def objective(
-    vlm: VLM, reference: Any, batch: list[Sample], settings: TrainBlock, state: State, temperature: float
+    vlm: VLM, batch: list[Sample], settings: TrainBlock, state: State, temperature: float
 ) -> tuple[torch.Tensor, Metrics]:
     """Return the loss of a minibatch, and what to watch."""
     rows = [sample.row for sample in batch]
@@ -236,13 +247,18 @@ def objective(
     loss = policy.loss - state.entropy_weight * entropy
     metrics = {"policy_loss": policy.loss.item(), "entropy": entropy.item()}
     metrics |= {"clipped": policy.clipped.item(), "kl": policy.kl.item()}
-    if reference is not None:
-        with torch.no_grad():
-            ref = score(VLM(reference, vlm.tokenizer, vlm.image_processor), rows, temperature)
-        penalty = aggregate(k3(scored.logp, ref.logp), scored.mask, weights)
+    if settings.kl > 0:
+        reference = pad([sample.reference for sample in batch], scored.mask)
+        penalty = aggregate(k3(scored.logp, reference), scored.mask, weights)
         loss = loss + settings.kl * penalty
         metrics["kl_reference"] = penalty.item()
     return loss, {**metrics, "loss": loss.item()}
+
+
+def _parts(items: list[T], most: int) -> list[list[T]]:
+    """Cut a list into parts of nearly equal length, none longer than ``most``."""
+    count = math.ceil(len(items) / most)
+    return [items[len(items) * i // count : len(items) * (i + 1) // count] for i in range(count)]
 
 
 def _reached(state: State, settings: TrainBlock) -> bool:

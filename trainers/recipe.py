@@ -18,6 +18,7 @@ from turngym.envs import BadInput, Episode, InfraError, Task
 from turngym.envs.scenario import Scenario
 from turngym.trainers import gate, grpo, warm_start
 from turngym.trainers.evaluate import held_out, language_policy, pool_of, task_of
+from turngym.trainers.memory import PeakMemory, keep_freed_memory
 from turngym.trainers.run import Run, load_state
 
 Say = Callable[[str], None]
@@ -30,13 +31,17 @@ def train(scenario: Scenario, *, out: Path, resume: bool = False, report: Say = 
     stopped before its first checkpoint begins again). Interrupted, it saves a checkpoint of the last whole step first.
     """
     _refuse_model(scenario.policy.model)
+    keep_freed_memory()
     torch.manual_seed(scenario.seed)
     run = Run(out, scenario, resume=resume)
     try:
         hints = ("solution", "elements") if scenario.warm_start else ()
-        with pool_of(scenario, hints) as pool:
+        with PeakMemory() as peak, pool_of(scenario, hints) as pool:
             vlm, saved = _model(scenario, run, pool, resume, report)
-            return _reinforce(scenario, run, pool, vlm, saved, report)
+            summary = _reinforce(scenario, run, pool, vlm, saved, report)
+        summary |= {"peak_rss_mb": round(peak.mb, 1), "wall_s": run.wall_s}
+        run.finish(summary)
+        return summary
     finally:
         run.close()
 
@@ -173,7 +178,7 @@ def _reinforce(
     made, after = held_out(pool, examiner, task, scenario.evaluate, phase="after", step=state.step)
     run.store.add(made, replace=True)
     report(f"after RL: success {after['success_rate']:.3f} on {after['episodes']} held-out seeds")
-    summary = {
+    return {
         "run": str(run.folder),
         "success_before": before["success_rate"],
         "success_after": after["success_rate"],
@@ -182,7 +187,4 @@ def _reinforce(
         "steps": state.step,
         "episodes": counted[0],
         "infra_errors": run.store.count(stop_reason="infra_error"),
-        "wall_s": run.wall_s,
     }
-    run.finish(summary)
-    return summary

@@ -26,6 +26,8 @@ class Sample:
     """Of its episode."""
     episode_tokens: int
     """Sampled in its episode."""
+    reference: tuple[float, ...] = ()
+    """Log-probabilities of the reference, where there is one."""
 
 
 def samples(episode: Episode, advantage: float) -> list[Sample]:

@@ -11,13 +11,14 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from turngym.agents.engines import Completion, Prompt
-from turngym.agents.models.vlm import VLM, Row
+from turngym.agents.models.vlm import VLM, Row, digest
 
 
 class HFEngine:
     """Samples from a :class:`VLM` in this process.
 
-    Cost of a call: one pass over the padded prompts, then one pass a new token over the rows that are still going.
+    Cost of a call: one pass over the padded prompts, equal ones once (a group shares its first), then one pass a new
+    token over the rows that are still going.
     Randomness is a stream of uniforms for each prompt, seeded by the prompt: a completion does not depend on what
     else is in the batch (up to floating-point summation order).
     """
@@ -38,19 +39,25 @@ class HFEngine:
         if not prompts:
             return []
         vlm = self.vlm
-        inputs = vlm.collate([Row(p.ids, p.images) for p in prompts], pad_left=True)
+        keys = [(p.ids, *map(digest, p.images)) for p in prompts]
+        distinct = dict(zip(keys, prompts, strict=True))
+        inputs = vlm.collate([Row(p.ids, p.images) for p in distinct.values()], pad_left=True)
         uniforms = np.stack([np.random.default_rng(p.seed).random(max_new_tokens) for p in prompts])
         model, was_training = vlm.model, vlm.model.training
         model.eval()
         cache = DynamicCache(config=model.config.get_text_config())
         out = model(**inputs.kwargs(), past_key_values=cache, use_cache=True, logits_to_keep=1)
-        position = inputs.position_ids.amax(dim=0).amax(dim=1) + 1  # (B,) next position, the same on all three axes
-        attention = inputs.attention_mask
+        numbers = {key: number for number, key in enumerate(distinct)}
+        rows = torch.tensor([numbers[key] for key in keys], device=vlm.device)  # from distinct prompts to all of them
+        cache.batch_select_indices(rows)
+        logits = out.logits[rows, -1]
+        position = inputs.position_ids.amax(dim=0).amax(dim=1)[rows] + 1  # (B,) the same on all three axes
+        attention = inputs.attention_mask[rows]
         ids: list[list[int]] = [[] for _ in prompts]
         logprobs: list[list[float]] = [[] for _ in prompts]
         live = list(range(len(prompts)))
         for t in range(max_new_tokens):
-            token, logprob = self._draw(out.logits[:, -1], temperature, uniforms[live, t])
+            token, logprob = self._draw(logits, temperature, uniforms[live, t])
             for row, index in enumerate(live):
                 ids[index].append(int(token[row]))
                 logprobs[index].append(float(logprob[row]))
@@ -63,14 +70,14 @@ class HFEngine:
                 token, position, attention = token[keep], position[keep], attention[keep]
                 live = [live[row] for row in going]
             attention = torch.cat([attention, attention.new_ones(len(live), 1)], dim=1)
-            out = model(
+            logits = model(
                 input_ids=token[:, None],
                 attention_mask=attention,
                 position_ids=position.view(1, -1, 1).expand(3, -1, -1),
                 past_key_values=cache,
                 use_cache=True,
                 logits_to_keep=1,
-            )
+            ).logits[:, -1]
             position = position + 1
         model.train(was_training)
         return [

@@ -106,7 +106,7 @@ class VLM:
 
     def pixels(self, image: Image) -> Pixels:
         """Preprocess one image; the last few hundred are kept, since a group shares its first one."""
-        key = hashlib.blake2b(image.tobytes(), digest_size=16, key=repr(image.shape).encode()).digest()
+        key = digest(image)
         found = self._pixels.get(key)
         if found is None:
             features = self.image_processor(images=[image], return_tensors="pt")
@@ -199,6 +199,11 @@ class VLM:
         except (OSError, ValueError) as error:
             raise BadInput(f"cannot load model {name!r}: {str(error).splitlines()[0]}") from None
         return cls(model.to(device).eval(), tokenizer, image_processor)
+
+
+def digest(image: Image) -> bytes:
+    """Name an image by its content."""
+    return hashlib.blake2b(image.tobytes(), digest_size=16, key=repr(image.shape).encode()).digest()
 
 
 def refuse_empty(name: str) -> None:

@@ -135,6 +135,7 @@ class MiniWoBEnv(TurnEnv):
         self._page: Page | None = None
         self._loaded: str | None = None
         self._frame: Image | None = None
+        self._seen: Screen | None = None
 
     # What TurnEnv asks for ------------------------------------------------------------------------------------
 
@@ -195,7 +196,7 @@ class MiniWoBEnv(TurnEnv):
         oracle = ORACLES.get(self.task.id)
         if oracle is None:
             raise NotImplementedError(f"there is no oracle for {self.task.id}")
-        return [self._to_image(call) for call in oracle.plan(self._screen(oracle.probe))]
+        return [self._to_image(call) for call in oracle.plan(self._screen())]
 
     def close(self) -> None:
         """Close the page; the browser goes with its last page."""
@@ -234,6 +235,7 @@ class MiniWoBEnv(TurnEnv):
             self._loaded = name
 
     def _interact(self, events: Sequence[Event], js: str) -> Any:
+        self._seen = None
         try:
             state, self._frame = self._open_page().interact(events, js)
         except InfraError:
@@ -246,9 +248,13 @@ class MiniWoBEnv(TurnEnv):
             raise InfraError("browser_died", "there is no page: reset first")
         return self._page
 
-    def _screen(self, probe: str = "null") -> Screen:
-        seen = self._open_page().evaluate(f"turngym.look({probe})")
-        return Screen(self.task.instruction, tuple(map(Node.read, seen["elements"])), seen["probe"])
+    def _screen(self) -> Screen:
+        """Return what is on the page, with what the task's oracle asks for beside it; read once until it changes."""
+        if self._seen is None:
+            oracle = ORACLES.get(self.task.id)
+            seen = self._open_page().evaluate(f"turngym.look({oracle.probe if oracle else 'null'})")
+            self._seen = Screen(self.task.instruction, tuple(map(Node.read, seen["elements"])), seen["probe"])
+        return self._seen
 
     def _to_image(self, call: ToolCall) -> ToolCall:
         arguments = dict(call["arguments"])

@@ -105,10 +105,15 @@ def test_a_reference_pulls_back(talk):
     batch = grpo.credit(Group("g", (rewarded(a, 1.0), rewarded(b, 0.0))), settings, recorded)
     other = build(seed=1).model
     state = grpo.new_state(vlm, settings)
-    _, metrics = grpo.objective(vlm, other, batch, settings, state, 1.0)
-    assert metrics["kl_reference"] > 0
-    _, same = grpo.objective(vlm, vlm.model, batch, settings, state, 1.0)
-    assert same["kl_reference"] == pytest.approx(0.0, abs=1e-6)
+
+    def distance(model):
+        reference = VLM(model, vlm.tokenizer, vlm.image_processor)
+        scored = grpo.with_reference(reference, batch, settings, 1.0)
+        assert [sample.row for sample in scored] == [sample.row for sample in batch]
+        return grpo.objective(vlm, scored, settings, state, 1.0)[1]["kl_reference"]
+
+    assert distance(other) > 0
+    assert distance(vlm.model) == pytest.approx(0.0, abs=1e-6)
 
 
 @pytest.fixture(scope="module")
