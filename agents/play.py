@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from turngym.agents.episodes.store import EpisodeStore
 from turngym.agents.policies import BUILT_IN, built_in, draw_seeds
-from turngym.agents.rollout import Start, rollout
+from turngym.agents.rollout import Start, stream
 from turngym.agents.workers import EnvPool
 from turngym.envs import BadInput, Episode, StopReason, Task, find
 
@@ -40,33 +41,42 @@ def play(
         Start(f"play-{index:05d}", Task(task or "", seed=reset_seed))
         for index, reset_seed in enumerate(draw_seeds(episodes, seed, "play"))
     ]
-    store = None if out is None else EpisodeStore(out / "episodes.db", "a")
-
-    def keep(episode: Episode) -> None:
-        if store is not None:
-            store.add([episode])
-        if on_episode is not None:
-            on_episode(episode)
-
     hints = ("solution",) if policy == "oracle" else ()
-    try:
-        with EnvPool(env_id, env_kwargs, workers=min(workers, episodes), hints=hints) as pool:
-            acting = built_in(policy, pool.action_space, seed)
-            made = rollout(pool, acting, starts, phase="play", min_batch=1, on_episode=keep)
-    finally:
-        if store is not None:
-            store.close()
-    return {**totals(made), "wall_s": time.monotonic() - began, "run": None if out is None else str(out)}
+    with ExitStack() as stack:
+        pool = stack.enter_context(EnvPool(env_id, env_kwargs, workers=min(workers, episodes), hints=hints))
+        acting = built_in(policy, pool.action_space, seed)
+
+        def made() -> Iterator[Episode]:
+            store: EpisodeStore | None = None
+            for _, episode in stream(pool, acting, starts, phase="play", min_batch=1):
+                if out is not None:
+                    # Opened by the first episode, so that a mistake in the arguments leaves no empty run behind.
+                    store = store or stack.enter_context(EpisodeStore(out / "episodes.db", "a"))
+                    store.add([episode])
+                if on_episode is not None:
+                    on_episode(episode)
+                yield episode
+
+        found = totals(made())
+    return {**found, "wall_s": time.monotonic() - began, "run": None if out is None else str(out)}
 
 
-def totals(episodes: list[Episode]) -> dict[str, Any]:
+def totals(episodes: Iterable[Episode]) -> dict[str, Any]:
     """Count episodes and average the sound ones: failures of ours are counted, never averaged."""
-    sound = [episode for episode in episodes if episode.stop_reason is not StopReason.INFRA_ERROR]
-    count = max(len(sound), 1)
+    sound, broken, successes, reward, turns = 0, 0, 0, 0.0, 0
+    for episode in episodes:
+        if episode.stop_reason is StopReason.INFRA_ERROR:
+            broken += 1
+            continue
+        sound += 1
+        successes += episode.success
+        reward += episode.reward
+        turns += len(episode.turns)
+    count = max(sound, 1)
     return {
-        "episodes": len(sound),
-        "success_rate": sum(episode.success for episode in sound) / count,
-        "mean_reward": sum(episode.reward for episode in sound) / count,
-        "mean_turns": sum(len(episode.turns) for episode in sound) / count,
-        "infra_errors": len(episodes) - len(sound),
+        "episodes": sound,
+        "success_rate": successes / count,
+        "mean_reward": reward / count,
+        "mean_turns": turns / count,
+        "infra_errors": broken,
     }

@@ -9,7 +9,7 @@ wait, so that slow environments hold up nobody.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Protocol
@@ -81,6 +81,7 @@ class _Live:
     """An episode in the making."""
 
     start: Start
+    number: int
     attempt: int = 0
     task: Task | None = None
     turns: list[Turn] = field(default_factory=list)
@@ -99,30 +100,40 @@ def rollout(
     step: int = 0,
     retries: int = 1,
     min_batch: int | None = None,
-    on_episode: Callable[[Episode], None] | None = None,
 ) -> list[Episode]:
-    """Make the episodes of ``starts`` and return them in that order.
+    """Make the episodes of ``starts`` and return them in that order; the keywords are those of :func:`stream`."""
+    made = stream(pool, policy, starts, phase=phase, step=step, retries=retries, min_batch=min_batch)
+    return [episode for _, episode in sorted(made, key=lambda item: item[0])]
 
-    An episode that ends by a failure of ours is returned as such and, at most ``retries`` times, made anew (under its
-    id with ``.1``, ``.2`` ... appended) and returned beside it. ``on_episode`` sees each as soon as it is over.
+
+def stream(
+    pool: EnvPool,
+    policy: Policy,
+    starts: Iterable[Start],
+    *,
+    phase: str = "",
+    step: int = 0,
+    retries: int = 1,
+    min_batch: int | None = None,
+) -> Iterator[tuple[int, Episode]]:
+    """Make the episodes of ``starts`` and yield each as soon as it is over, with the number of its start.
+
+    An episode that ends by a failure of ours is yielded as such and, at most ``retries`` times, made anew (under its
+    id with ``.1``, ``.2`` ... appended) and yielded too.
     """
-    todo = deque(_Live(start) for start in starts)
-    order = {live.start.id: index for index, live in enumerate(todo)}
+    todo = deque(_Live(start, number) for number, start in enumerate(starts))
     slots: dict[int, _Live] = {}
     free = deque(range(pool.size))
     ready: list[int] = []
-    done: list[tuple[int, Episode]] = []
+    over: list[tuple[int, Episode]] = []
     version = policy.version
 
     def finish(slot: int, stop: StopReason, failure: InfraFailure | None = None) -> None:
         live = slots.pop(slot)
         free.append(slot)
-        episode = _episode(live, pool, policy.name, version, phase, step, stop, failure)
-        done.append((order[live.start.id], episode))
-        if on_episode is not None:
-            on_episode(episode)
+        over.append((live.number, _episode(live, pool, policy.name, version, phase, step, stop, failure)))
         if failure is not None and live.attempt < retries:
-            todo.append(_Live(live.start, live.attempt + 1))
+            todo.append(_Live(live.start, live.number, live.attempt + 1))
 
     while todo or slots:
         while todo and free:
@@ -135,6 +146,8 @@ def rollout(
                 ready.append(reply.slot)
             else:
                 finish(reply.slot, stop, reply.infra_error)
+        yield from over
+        over.clear()
         if todo and free:
             continue
         if ready and (not pool.waiting or (min_batch is not None and len(ready) >= min_batch)):
@@ -149,7 +162,7 @@ def rollout(
                 slots[slot].decision, slots[slot].policy_seconds = decision, seconds
                 pool.step(slot, decision.call)
             ready = []
-    return [episode for _, episode in sorted(done, key=lambda item: item[0])]
+    yield from over
 
 
 def _receive(live: _Live, reply: Reply) -> StopReason | None:

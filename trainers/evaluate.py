@@ -34,7 +34,6 @@ def held_out(
     *,
     phase: str,
     step: int = 0,
-    on_episode: Callable[[Episode], None] | None = None,
 ) -> tuple[list[Episode], dict[str, Any]]:
     """Attempt the same ``settings.episodes`` starts of ``settings.split`` whoever asks; return episodes and figures."""
     seeds = draw_seeds(settings.episodes, "held-out", settings.split)
@@ -42,7 +41,7 @@ def held_out(
         Start(f"{phase}-{step:05d}-{number:04d}", Task(task, seed=reset_seed, split=settings.split))
         for number, reset_seed in enumerate(seeds)
     ]
-    episodes = rollout(pool, policy, starts, phase=phase, step=step, on_episode=on_episode)
+    episodes = rollout(pool, policy, starts, phase=phase, step=step)
     return episodes, figures(episodes)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import random
 import signal
 import threading
 from collections.abc import Callable, Sequence
@@ -45,7 +46,9 @@ class PlaywrightBrowser:
         self.do(lambda: self._launch(executable), LAUNCH_TIMEOUT)
 
     def _launch(self, path: str) -> None:
+        state = random.getstate()
         self._playwright = sync_playwright().start()
+        random.setstate(state)  # Playwright draws its call ids from the global generator, which is not ours to move.
         self._driver = _child_of_this_thread()
         self._browser = self._playwright.chromium.launch(
             timeout=LAUNCH_TIMEOUT * 1000,

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from turngym.agents.policies import BUILT_IN, built_in, draw_seeds, oracle
-from turngym.agents.rollout import Decision, Start, rollout
+from turngym.agents.rollout import Decision, Start, rollout, stream
 from turngym.agents.workers import EnvPool
 from turngym.envs import BadInput, StopReason, Task
 
@@ -30,10 +30,8 @@ def pool():
 
 def test_the_oracle_succeeds_and_episodes_come_in_the_order_asked_for(pool):
     wanted = starts(20)
-    seen = []
-    episodes = rollout(pool, oracle(), wanted, phase="play", step=3, on_episode=lambda e: seen.append(e.id))
+    episodes = rollout(pool, oracle(), wanted, phase="play", step=3)
     assert [e.id for e in episodes] == [s.id for s in wanted]
-    assert sorted(seen) == sorted(s.id for s in wanted)
     for episode in episodes:
         assert episode.success
         assert episode.stop_reason is StopReason.SUCCESS
@@ -42,6 +40,16 @@ def test_the_oracle_succeeds_and_episodes_come_in_the_order_asked_for(pool):
         assert episode.task.instruction in episode.turns[0].observation["text"]
         assert len(episode.turns[0].elements) == 4
         assert episode.final is not None
+
+
+def test_episodes_are_there_as_soon_as_they_are_over(pool, monkeypatch):
+    wanted, begun, reset = starts(20), [], pool.reset
+    monkeypatch.setattr(pool, "reset", lambda slot, task: (begun.append(slot), reset(slot, task)))
+    made = stream(pool, oracle(), wanted)
+    number, episode = next(made)
+    assert episode.id == wanted[number].id
+    assert len(begun) < len(wanted)
+    assert sorted(e.id for _, e in made) == sorted({s.id for s in wanted} - {episode.id})
 
 
 def test_equal_starts_are_equal_and_splits_are_not(pool):

@@ -37,7 +37,8 @@ def rest(terminal: int) -> str:
 
 
 @pytest.mark.browser
-def test_play_keeps_what_was_finished(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_play_keeps_what_was_finished(tmp_path: Path, number: signal.Signals) -> None:
     run = tmp_path / "run"
     terminal, its_side = os.openpty()
     command = [*TURNGYM, "play", MINIWOB, "--task", "click-test", "--episodes", "100000", "--out", str(run), "--json"]
@@ -49,7 +50,8 @@ def test_play_keeps_what_was_finished(tmp_path: Path) -> None:
         os.close(its_side)
         try:
             read_until(terminal, rb"[1-9]\d* solved")
-            os.killpg(playing.pid, signal.SIGINT)
+            # Ctrl-C goes to all of the group, a polite end to the program alone.
+            (os.killpg if number == signal.SIGINT else os.kill)(playing.pid, number)
             last = rest(terminal)
             out, _ = playing.communicate(timeout=60)
         finally:
