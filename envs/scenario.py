@@ -70,8 +70,6 @@ class WarmStartBlock(_Block):
     check_every: int = Field(default=20, ge=1)
     check_from: int = Field(default=0, ge=0)
     check_episodes: int = Field(default=100, ge=1)
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    """Weight that is spread over all tokens: a policy that is not yet sure of itself explores."""
     grounding: bool = True
     """Before a call that points at an element, the demonstration says which and where."""
     screen_reading: float = Field(default=1.0, ge=0)

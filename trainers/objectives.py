@@ -109,34 +109,13 @@ def k3(logp: Tensor, ref_logp: Tensor) -> Tensor:
     return (d.exp() - d - 1).clamp(max=10)
 
 
-@dataclass(frozen=True, slots=True)
-class Likelihood:
-    """What a distribution says of N ids; in nats."""
-
-    logp: Tensor
-    """(N,) log-probability of each id."""
-    entropy: Tensor
-    """(N,) of the distribution that it was drawn from."""
-    mean_logp: Tensor
-    """(N,) mean log-probability of all ids that may be drawn: what label smoothing adds."""
-
-
-def likelihood(logits: Tensor, ids: Tensor, forbidden: Tensor, temperature: float) -> Likelihood:
-    """Judge ``ids`` (N,) under the distribution that was sampled from.
+def logprobs_and_entropy(logits: Tensor, ids: Tensor, forbidden: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Log-probability of ``ids`` (N,) and entropy (N,), in nats, under the distribution that was sampled from.
 
     ``logits`` (N, V); ``forbidden`` (V,) bool: ids that sampling never takes; ``temperature`` as in sampling (0, the
     greedy choice, is scored at 1).
     """
     scores = logits.float().masked_fill(forbidden, -1e9) / (temperature or 1.0)
     logp = scores.log_softmax(-1)
-    allowed = logp.masked_fill(forbidden, 0.0)
-    entropy = -(logp.exp() * allowed).sum(-1)
-    return Likelihood(logp.gather(-1, ids[:, None])[:, 0], entropy, allowed.sum(-1) / (~forbidden).sum())
-
-
-def smoothed(logp: Tensor, mean_logp: Tensor, smoothing: float) -> Tensor:
-    """Log-likelihood of targets with label smoothing (Szegedy et al. 2016, arXiv:1512.00567), elementwise.
-
-    The target keeps 1 - ``smoothing`` of the weight; the rest is spread evenly over all ids.
-    """
-    return (1 - smoothing) * logp + smoothing * mean_logp
+    entropy = -(logp.exp() * logp.masked_fill(forbidden, 0.0)).sum(-1)
+    return logp.gather(-1, ids[:, None])[:, 0], entropy

@@ -11,7 +11,7 @@ from torch import Tensor
 from turngym.agents.language import images_in_context
 from turngym.agents.models.vlm import VLM, Row
 from turngym.envs import Episode
-from turngym.trainers.objectives import likelihood
+from turngym.trainers.objectives import logprobs_and_entropy
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,6 @@ class Scored:
     """(B, T)"""
     entropy: Tensor
     """(B, T), nats"""
-    mean_logp: Tensor
-    """(B, T) over all ids that may be sampled"""
     mask: Tensor
     """(B, T) bool"""
 
@@ -65,10 +63,10 @@ def score(vlm: VLM, rows: Sequence[Row], temperature: float = 1.0) -> Scored:
     # The id at position p is predicted at p - 1.
     at = inputs.completion_mask[:, 1:]
     logits = vlm.model.lm_head(hidden[:, :-1][at])  # (N, V), N completion ids of all rows
-    found = likelihood(logits, inputs.input_ids[:, 1:][at], vlm.forbidden, temperature)
+    logp, entropy = logprobs_and_entropy(logits, inputs.input_ids[:, 1:][at], vlm.forbidden, temperature)
     lengths = [len(row.completion) for row in rows]
     mask = torch.arange(max(lengths), device=vlm.device) < torch.tensor(lengths, device=vlm.device)[:, None]
-    return Scored(_unpack(found.logp, mask), _unpack(found.entropy, mask), _unpack(found.mean_logp, mask), mask)
+    return Scored(_unpack(logp, mask), _unpack(entropy, mask), mask)
 
 
 def pad(values: Sequence[Sequence[float]], like: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from turngym.agents.models.vlm import VLM, Row
 from turngym.agents.renderer import Renderer
 from turngym.envs import Element, Episode, Tokens, ToolCall, ToolCallSpace, Turn
 from turngym.envs.scenario import WarmStartBlock
-from turngym.trainers.objectives import aggregate, smoothed
+from turngym.trainers.objectives import aggregate
 from turngym.trainers.rows import pad, score
 
 QUESTIONS = ("list", "find")
@@ -143,8 +143,7 @@ def train(
         batch = draw.sample(data, min(settings.batch_size, len(data)))
         scored = score(vlm, [example.row for example in batch])
         weights = pad([example.weights for example in batch], scored.mask)
-        likely = smoothed(scored.logp, scored.mean_logp, settings.label_smoothing)
-        loss = -aggregate(likely, weights, torch.ones(len(batch)))
+        loss = -aggregate(scored.logp, weights, torch.ones(len(batch)))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

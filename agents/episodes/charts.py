@@ -132,9 +132,9 @@ def _grid(y: Axis, left: float, right: float) -> Html:
 
 def _ticks(x: Axis, bottom: float) -> list[Html]:
     shares = (0.0, 0.25, 0.5, 0.75, 1.0) if x.end - x.start > 400 else (0.0, 1.0)
-    values = [x.low + share * (x.high - x.low) for share in shares]
-    anchors = ["start", *["middle"] * (len(values) - 2), "end"]
-    return [_label(_short(round(v)), x(v), bottom + 16, anchor) for v, anchor in zip(values, anchors, strict=True)]
+    values = sorted({round(x.low + share * (x.high - x.low)) for share in shares})
+    anchors = {values[0]: "start", values[-1]: "end"}
+    return [_label(_short(v), x(v), bottom + 16, anchors.get(v, "middle")) for v in values]
 
 
 def _polyline(series: Sequence[Point], x: Axis, y: Axis, class_: str) -> Html:

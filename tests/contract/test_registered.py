@@ -5,25 +5,35 @@ import pytest
 from turngym.envs import entries
 from turngym.envs.conformance import check
 
-TASKS = {
-    "turngym/MiniWoB-v0": ["click-color", "enter-text", "click-checkboxes"],
+WAYS = {
+    "turngym/MiniWoB-v0": [
+        {"task": "click-color"},
+        {"task": "enter-text"},
+        {"task": "click-checkboxes", "observation": "elements"},
+        {"task": "click-color", "backend": "playwright"},
+    ],
 }
-"""A few tasks for a quick look; others are checked with the one that their seed draws."""
+"""Keywords for a few quick looks; an environment that is not here is made without any."""
 
 CASES = [
-    pytest.param(entry.id, task, id=f"{entry.id}-{task}", marks=[pytest.mark.browser] * (entry.family == "browser"))
+    pytest.param(
+        entry.id,
+        way,
+        id="-".join([entry.id, *way.values()]),
+        marks=[pytest.mark.browser] * (entry.family == "browser"),
+    )
     for entry in entries()
-    for task in TASKS.get(entry.id, [None])
+    for way in WAYS.get(entry.id, [{}])
 ]
 
 
 def test_everything_is_here():
-    assert set(TASKS) <= {entry.id for entry in entries()}
+    assert set(WAYS) <= {entry.id for entry in entries()}
     assert CASES
 
 
-@pytest.mark.parametrize(("env_id", "task"), CASES)
-def test_conformance(env_id, task):
-    report = check(env_id, task=task, quick=True)
+@pytest.mark.parametrize(("env_id", "way"), CASES)
+def test_conformance(env_id, way):
+    report = check(env_id, kwargs=way, quick=True)
     assert report.failed == []
     assert [finding["name"] for finding in report.skipped] == []
