@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import io
 import json
 import os
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +18,7 @@ from PIL import Image as Pictures
 from turngym.agents import dialects
 from turngym.agents.language import system_prompt
 from turngym.agents.rollout import Decision, View
-from turngym.envs import Image, InfraError, Observation, ToolCallSpace
+from turngym.envs import BadInput, Image, InfraError, Observation, ToolCallSpace
 from turngym.envs.scenario import PolicyBlock
 
 REQUEST_SECONDS = 120.0
@@ -26,14 +28,15 @@ class ChatPolicy:
     """Asks ``url`` (up to and including ``/v1``) for the next completion of ``model``, one request a turn.
 
     The key, if one is needed, is read from the environment variable ``OPENAI_API_KEY``. A server that does not answer
-    is an :class:`InfraError`, which ends the evaluation: it says nothing about the model.
+    is an :class:`InfraError`, which ends the evaluation: it says nothing about the model. An address that cannot be one
+    is :class:`BadInput` at once.
     """
 
     version = 0
 
     def __init__(self, url: str, model: str, block: PolicyBlock, space: ToolCallSpace) -> None:
         self.name = model
-        self._url = url.rstrip("/") + "/chat/completions"
+        self._url = endpoint(url)
         self._block = block
         self._dialect = dialects.find(block.dialect)
         self._system = system_prompt(block.model_copy(update={"prompt": block.prompt or "tools"}), space)
@@ -69,16 +72,35 @@ class ChatPolicy:
         headers = {"Content-Type": "application/json"}
         if key := os.environ.get("OPENAI_API_KEY"):
             headers["Authorization"] = f"Bearer {key}"
-        if not self._url.startswith(("http://", "https://")):
-            raise InfraError("api_failed", f"{self._url}: not an http address")
         request = urllib.request.Request(self._url, json.dumps(body).encode(), headers)
         try:
             with urllib.request.urlopen(request, timeout=REQUEST_SECONDS) as answer:
                 return str(json.load(answer)["choices"][0]["message"]["content"] or "")
         except urllib.error.HTTPError as error:
-            raise InfraError("api_failed", f"{self._url}: HTTP {error.code}: {error.read(200)!r}") from None
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            raise InfraError("api_failed", f"{self._url}: {error}") from None
+            raise InfraError("api_failed", f"{self._url}: HTTP {error.code}: {_beginning(error)!r}") from None
+        except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
+            raise InfraError("api_failed", f"{self._url}: {error or type(error).__name__}") from None
+
+
+def endpoint(url: str) -> str:
+    """Return where to ask for a completion, given an API's address; :class:`BadInput` if that is none."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, half a bracket
+        sound = False
+    if not sound or not url.isascii() or not url.isprintable() or " " in url:
+        raise BadInput(f"--api {url!r}: not an address such as http://localhost:8000/v1")
+    return url.rstrip("/") + "/chat/completions"
+
+
+def _beginning(error: urllib.error.HTTPError) -> bytes:
+    """Read what a server says of its refusal, as far as it can be read."""
+    try:
+        with error:
+            return error.read(200)
+    except (OSError, http.client.HTTPException):
+        return b""
 
 
 def _content(seen: Observation, *, with_images: bool) -> list[dict[str, Any]]:

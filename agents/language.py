@@ -22,6 +22,13 @@ def system_prompt(policy: PolicyBlock, space: ToolCallSpace) -> str | None:
     return prompts.read(name).replace("{tools}", dialects.find(policy.dialect).manual(space.tools))
 
 
+def refuse_unknown(policy: PolicyBlock) -> None:
+    """Raise :class:`BadInput` for a dialect or a prompt that is not there, before anything is started for it."""
+    dialects.find(policy.dialect)
+    if policy.prompt and policy.prompt != "none":
+        prompts.read(policy.prompt)
+
+
 def images_in_context(
     turns: Sequence[Turn], observation_images: Sequence[Image], places: Sequence[int]
 ) -> tuple[Image, ...]:

@@ -25,7 +25,6 @@ class CallPolicy:
 
     name: str
     choose: Callable[[View], ToolCall]
-    hints: tuple[str, ...] = ()
     version: int = 0
 
     def act(self, views: Sequence[View]) -> list[Decision]:
@@ -40,7 +39,7 @@ def oracle() -> CallPolicy:
         plan: list[ToolCall] = view.hints["solution"]
         return plan[0] if plan else {"name": "", "arguments": {"error": "the oracle sees nothing left to do"}}
 
-    return CallPolicy("oracle", choose, hints=("solution",))
+    return CallPolicy("oracle", choose)
 
 
 def random(space: ToolCallSpace, seed: int) -> CallPolicy:

@@ -9,7 +9,7 @@ wait, so that slow environments hold up nobody.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from turngym.agents.workers import EnvPool, Reply
 from turngym.envs import (
     TERMINAL,
     Episode,
+    InfraError,
     InfraFailure,
     Observation,
     StopReason,
@@ -26,6 +27,9 @@ from turngym.envs import (
     ToolCall,
     Turn,
 )
+
+KEEP_EVERY = 50
+"""Finished episodes that are kept together: few enough to lose little, enough that a transaction each costs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +104,43 @@ def rollout(
     step: int = 0,
     retries: int = 1,
     min_batch: int | None = None,
+    keep: Callable[[list[Episode]], None] | None = None,
 ) -> list[Episode]:
-    """Make the episodes of ``starts`` and return them in that order; the keywords are those of :func:`stream`."""
-    made = stream(pool, policy, starts, phase=phase, step=step, retries=retries, min_batch=min_batch)
+    """Make the episodes of ``starts`` and return them in that order; the other keywords are those of :func:`stream`.
+
+    ``keep`` is given each episode soon after it is over, and whatever happens, an interrupt too, all that were
+    finished; the same one may come twice.
+    """
+    made: list[tuple[int, Episode]] = []
+    kept = 0
+
+    def keep_new() -> None:
+        nonlocal kept
+        count = len(made)
+        if keep is not None and count > kept:
+            keep([episode for _, episode in made[kept:count]])
+            kept = count
+
+    try:
+        for item in stream(pool, policy, starts, phase=phase, step=step, retries=retries, min_batch=min_batch):
+            made.append(item)
+            if len(made) - kept >= KEEP_EVERY:
+                keep_new()
+    finally:
+        keep_new()
     return [episode for _, episode in sorted(made, key=lambda item: item[0])]
+
+
+def sound(episodes: Sequence[Episode]) -> list[Episode]:
+    """Return the episodes that did not end by a failure of ours.
+
+    Raises :class:`InfraError` that names the first failure where all of them did: there is nothing to count then.
+    """
+    found = [episode for episode in episodes if episode.stop_reason is not StopReason.INFRA_ERROR]
+    if episodes and not found:
+        first = episodes[0].infra_error or {"kind": "infra_error", "message": "no reason was recorded"}
+        raise InfraError(first["kind"], f"all {len(episodes)} episodes broke, the first by: {first['message']}")
+    return found
 
 
 def stream(
@@ -151,7 +188,8 @@ def stream(
         if todo and free:
             continue
         if ready and (not pool.waiting or (min_batch is not None and len(ready) >= min_batch)):
-            ready.sort()
+            # By the starts, not by the slots: which slot a start is in depends on which worker answered first.
+            ready.sort(key=lambda slot: (slots[slot].number, slots[slot].attempt))
             began = perf_counter()
             decisions = policy.act([_view(slots[slot]) for slot in ready])
             seconds = (perf_counter() - began) / len(ready)

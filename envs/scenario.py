@@ -107,7 +107,7 @@ class TrainBlock(_Block):
     """Sample at most this many times ``groups`` to replace groups of equal reward."""
     replay: float = Field(default=0.0, ge=0, le=1)
     """Chance that a group attempts again a start which was not always solved, rather than a new one."""
-    checkpoint_every: int = Field(default=50, ge=1)
+    checkpoint_every: int = Field(default=10, ge=1)
 
 
 class EvaluateBlock(_Block):

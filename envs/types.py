@@ -120,7 +120,7 @@ class Tokens:
     context: tuple[int, ...]
     """Ids with one placeholder an image (the compact form)."""
     context_images: tuple[int, ...]
-    """For each placeholder in ``context``: the turn whose last image it stands for."""
+    """For each placeholder in ``context``: the turn whose image it stands for; one turn's are its images in order."""
     ids: tuple[int, ...]
     """Sampled ids, length T, the end-of-turn id included when it was sampled."""
     logprobs: tuple[float, ...]

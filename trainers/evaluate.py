@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import math
+import json
+import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from turngym.agents.language import LanguagePolicy, system_prompt
+from turngym.agents.episodes.rundata import wilson
+from turngym.agents.episodes.store import EpisodeStore
+from turngym.agents.language import LanguagePolicy, refuse_unknown, system_prompt
 from turngym.agents.play import totals
 from turngym.agents.policies import BUILT_IN, built_in, draw_seeds
-from turngym.agents.rollout import Policy, Start, rollout
+from turngym.agents.rollout import Policy, Start, rollout, sound
 from turngym.agents.workers import EnvPool
 from turngym.envs import BadInput, Episode, Task
 from turngym.envs.scenario import EvaluateBlock, Scenario
+from turngym.trainers.files import disk_errors, write_whole
 
-
-def wilson(successes: int, count: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's score interval for a proportion (Wilson 1927), 95% by default; (0, 1) where nothing was counted."""
-    if count == 0:
-        return 0.0, 1.0
-    p = successes / count
-    centre = (p + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * math.sqrt(p * (1 - p) / count + z * z / (4 * count * count))
-    return max(0.0, centre - half), min(1.0, centre + half)
+Keep = Callable[[list[Episode]], None]
+"""Takes episodes that are over; the same one may come twice."""
 
 
 def held_out(
@@ -34,24 +32,24 @@ def held_out(
     *,
     phase: str,
     step: int = 0,
-) -> tuple[list[Episode], dict[str, Any]]:
-    """Attempt the same ``settings.episodes`` starts of ``settings.split`` whoever asks; return episodes and figures."""
+    keep: Keep | None = None,
+) -> dict[str, Any]:
+    """Attempt the same ``settings.episodes`` starts of ``settings.split`` whoever asks, and return the figures."""
     seeds = draw_seeds(settings.episodes, "held-out", settings.split)
     starts = [
         Start(f"{phase}-{step:05d}-{number:04d}", Task(task, seed=reset_seed, split=settings.split))
         for number, reset_seed in enumerate(seeds)
     ]
-    episodes = rollout(pool, policy, starts, phase=phase, step=step)
-    return episodes, figures(episodes)
+    return figures(rollout(pool, policy, starts, phase=phase, step=step, keep=keep))
 
 
 def figures(episodes: list[Episode]) -> dict[str, Any]:
-    """Return the JSON object of ``turngym eval``."""
+    """Return what ``turngym eval`` says of episodes; where all of them broke, raise the first :class:`InfraError`."""
     found = totals(episodes)
-    ci95 = wilson(round(found["success_rate"] * found["episodes"]), found["episodes"])
+    rate = wilson(sum(episode.success for episode in sound(episodes)), found["episodes"])
     return {
         "success_rate": found["success_rate"],
-        "ci95": list(ci95),
+        "ci95": [rate.low, rate.high],
         "episodes": found["episodes"],
         "mean_turns": found["mean_turns"],
         "infra_errors": found["infra_errors"],
@@ -102,31 +100,77 @@ def evaluate(
     model: str | None = None,
     episodes: int | None = None,
     split: str | None = None,
+    out: Path | None = None,
 ) -> dict[str, Any]:
-    """Measure a checkpoint, a built-in policy or a model behind a chat API: ``turngym eval``."""
+    """Measure a checkpoint, a built-in policy or a model behind a chat API: ``turngym eval``.
+
+    ``out`` is a new folder for the episodes, which are stored as they come, and the answer (``summary.json``).
+    Interrupted, it leaves the episodes that were finished there.
+    """
     if split not in (None, "train", "test"):
         raise BadInput(f"unknown split {split!r}; there is train and test")
+    if out is not None:
+        _refuse_folder(out)
     wanted: dict[str, Any] = {"episodes": episodes, "split": split}
     settings = scenario.evaluate.model_copy(update={k: v for k, v in wanted.items() if v is not None})
-    acting: Callable[[EnvPool], Policy]
+    acting = _acting(scenario, settings, checkpoint=checkpoint, policy=policy, api=api, model=model)
+    with ExitStack() as stack:
+        pool = stack.enter_context(pool_of(scenario, ("solution",) if policy == "oracle" else ()))
+        keep = None if out is None else _keeper(out, stack)
+        found = held_out(pool, acting(pool), task_of(scenario), settings, phase="eval", keep=keep)
+    answer = {**found, "run": None if out is None else str(out)}
+    if out is not None:
+        with disk_errors(out):
+            write_whole(out / "summary.json", json.dumps(answer, indent=1) + "\n")
+    return answer
+
+
+def _acting(
+    scenario: Scenario,
+    settings: EvaluateBlock,
+    *,
+    checkpoint: Path | None,
+    policy: str | None,
+    api: str | None,
+    model: str | None,
+) -> Callable[[EnvPool], Policy]:
+    """Return what makes the policy once there is a pool; what cannot be is refused before there is one."""
+    if checkpoint is None and api is None:
+        if policy not in BUILT_IN:
+            raise BadInput(f"unknown policy {policy!r}; there is {', '.join(BUILT_IN)}")
+        return lambda pool: built_in(policy, pool.action_space, scenario.seed)
+    refuse_unknown(scenario.policy)
     if checkpoint is not None:
         from turngym.agents.models.vlm import VLM
 
         vlm = VLM.load(str(checkpoint))
+        return lambda pool: language_policy(scenario, vlm, pool, name=str(checkpoint), temperature=settings.temperature)
+    from turngym.agents.chat import ChatPolicy, endpoint
 
-        def acting(pool: EnvPool) -> Policy:
-            return language_policy(scenario, vlm, pool, name=str(checkpoint), temperature=settings.temperature)
-    elif api is not None:
-        from turngym.agents.chat import ChatPolicy
+    assert api is not None
+    endpoint(api)
+    block = scenario.policy
+    if settings.temperature is not None:
+        block = block.model_copy(update={"temperature": settings.temperature})
+    return lambda pool: ChatPolicy(api, model or "", block, pool.action_space)
 
-        def acting(pool: EnvPool) -> Policy:
-            return ChatPolicy(api, model or "", scenario.policy, pool.action_space)
-    else:
-        if policy not in BUILT_IN:
-            raise BadInput(f"unknown policy {policy!r}; there is {', '.join(BUILT_IN)}")
 
-        def acting(pool: EnvPool) -> Policy:
-            return built_in(str(policy), pool.action_space, scenario.seed)
+def _refuse_folder(out: Path) -> None:
+    """Raise :class:`BadInput` now for a folder that nothing could be kept in later."""
+    if any((out / name).exists() for name in ("run.yaml", "episodes.db", "summary.json")):
+        raise BadInput(f"{out} holds a run already: choose another --out")
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise BadInput(f"{out}: {there} is no folder that can be written to")
 
-    with pool_of(scenario, ("solution",) if policy == "oracle" else ()) as pool:
-        return held_out(pool, acting(pool), task_of(scenario), settings, phase="eval")[1]
+
+def _keeper(out: Path, stack: ExitStack) -> Keep:
+    """Return what stores episodes in ``out``; the first ones open it, so that a mistake leaves no empty run behind."""
+    opened: list[EpisodeStore] = []
+
+    def keep(episodes: list[Episode]) -> None:
+        if not opened:
+            opened.append(stack.enter_context(EpisodeStore(out / "episodes.db", "a")))
+        opened[0].add(episodes, replace=True)
+
+    return keep

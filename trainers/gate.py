@@ -16,6 +16,7 @@ import torch
 from turngym.agents.models.vlm import VLM, Inputs, Row
 from turngym.agents.renderer import Renderer
 from turngym.envs import Episode, Image, Tokens
+from turngym.trainers.errors import GateFailure
 from turngym.trainers.rows import pad, samples, score
 
 LOGPROB_BOUND = {torch.float32: 2e-3, torch.float16: 5e-2, torch.bfloat16: 1e-1}
@@ -24,14 +25,6 @@ training, by the weights' precision. In float32 about 1e-5 is seen."""
 
 BLIND_BOUND = 1e-6
 """Blanking an image must move some log-probability by more than this, in nats."""
-
-
-class GateFailure(Exception):
-    """A broken promise: ``check`` names it, ``why`` says what was seen where."""
-
-    def __init__(self, check: str, why: str) -> None:
-        super().__init__(f"gate: {check}: {why}")
-        self.check, self.why = check, why
 
 
 @dataclass(frozen=True)
@@ -56,7 +49,7 @@ def check(
     """Run every check on up to ``most`` turns of ``episodes``; return the names of those that were run.
 
     Whole episodes are taken, the longest first, since faults of history need one. Raises :class:`GateFailure`.
-    Costs four forward passes.
+    Costs three forward passes, and two more where a row holds images that differ.
     """
     chosen: list[Episode] = []
     for episode in sorted(episodes, key=lambda e: len(e.turns), reverse=True):

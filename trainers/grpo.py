@@ -10,7 +10,6 @@ turns of the groups that are left.
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections import deque
@@ -24,10 +23,10 @@ import torch
 from turngym.agents.language import LanguagePolicy
 from turngym.agents.models.vlm import VLM
 from turngym.agents.policies import draw_seeds, stream
-from turngym.agents.rollout import Start, rollout
+from turngym.agents.rollout import Start, rollout, sound
 from turngym.agents.workers import EnvPool
 from turngym.envs import Episode, Group, Rubric, StopReason, Task
-from turngym.envs.rubrics import load_rubric, total
+from turngym.envs.rubrics import total
 from turngym.envs.scenario import TrainBlock
 from turngym.trainers.objectives import aggregate, group_advantages, k3, policy_loss, token_weights
 from turngym.trainers.rows import Sample, pad, samples, score
@@ -51,7 +50,7 @@ class State:
     step: int = 0
     entropy_weight: float = 0.0
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=10))
-    """Success of the last steps, on new starts."""
+    """Success of the last steps that had new starts, on those."""
     unsolved: list[int] = field(default_factory=list)
     """Reset seeds of starts that were not always solved when last attempted, the newest last."""
 
@@ -87,6 +86,8 @@ def train(
     settings: TrainBlock,
     state: State,
     *,
+    rubric: Rubric,
+    reference: VLM | None,
     seed: int,
     temperature: float,
     before_first_update: Callable[[list[Episode]], None],
@@ -94,17 +95,19 @@ def train(
 ) -> None:
     """Train until ``settings.steps`` or until the last ten steps' success reaches ``settings.until``.
 
-    ``before_first_update`` sees the first batch of sound episodes: it is where the gate stands. ``after_step`` gets
-    the step's metrics and all its episodes; when it returns, the step is complete and can be resumed from. An
-    interrupt lands between steps: never between an update and its record.
+    ``reference`` is the policy that RL began with; None where ``settings.kl`` is 0. ``before_first_update`` sees the
+    first batch of sound episodes: it is where the gate stands. ``after_step`` gets the step's metrics and all its
+    episodes; when it returns, the step is complete and can be resumed from. An interrupt lands between steps: never
+    between an update and its record. Raises :class:`InfraError`, between steps too, where a step's episodes all broke.
     """
-    reference = copy.deepcopy(vlm.model).eval() if settings.kl > 0 else None
-    rubric = load_rubric(settings.rubric)
+    if (reference is None) != (settings.kl == 0):
+        raise ValueError("kl and a reference go together")
     first = True
     while state.step < settings.steps and not _reached(state, settings):
         began = time.perf_counter()
         groups, episodes = gather(policy, pool, task, settings, rubric, seed, state)
         sampled = time.perf_counter()
+        sound(episodes)  # raises where there is none
         if first:
             before_first_update([episode for group in groups for episode in group.episodes])
             first = False
@@ -115,7 +118,8 @@ def train(
             policy.engine.update(vlm.model, state.step)
             metrics |= _watch(groups, episodes, rubric, state.unsolved)
             _remember(groups, state)
-            state.recent.append(metrics["success"])
+            if "success" in metrics:
+                state.recent.append(metrics["success"])
             now = time.perf_counter()
             metrics |= {"step": state.step, "rollout_seconds": sampled - began, "update_seconds": now - sampled}
             after_step(metrics, episodes)
@@ -176,7 +180,7 @@ def credit(group: Group, settings: TrainBlock, rubric: Rubric) -> list[Sample]:
 
 def update(
     vlm: VLM,
-    reference: Any,
+    reference: VLM | None,
     batch: list[Sample],
     settings: TrainBlock,
     state: State,
@@ -191,7 +195,7 @@ def update(
     for group in state.optimizer.param_groups:
         group["lr"] = lr
     if reference is not None:
-        batch = with_reference(VLM(reference, vlm.tokenizer, vlm.image_processor), batch, settings, temperature)
+        batch = with_reference(reference, batch, settings, temperature)
     seen: list[Metrics] = []
     for _ in range(settings.epochs):
         for part in _parts(draw.permutation(len(batch)).tolist(), settings.minibatch):
@@ -280,17 +284,20 @@ def _remember(groups: list[Group], state: State) -> None:
 
 
 def _watch(groups: list[Group], episodes: list[Episode], rubric: Rubric, unsolved: list[int]) -> Metrics:
-    """Success counts new starts only: those attempted again were chosen because they were failed."""
-    sound = [episode for group in groups for episode in group.episodes]
-    new = [episode for episode in sound if episode.task.seed not in unsolved]
-    count = max(len(sound), 1)
+    """Success counts new starts only: those attempted again were chosen because they were failed.
+
+    Where none is new it is left out: a mean of nothing is not 0.
+    """
+    whole = [episode for group in groups for episode in group.episodes]
+    new = [episode for episode in whole if episode.task.seed not in unsolved]
+    success = {"success": sum(episode.success for episode in new) / len(new)} if new else {}
     return {
-        "success": sum(episode.success for episode in new) / max(len(new), 1),
+        **success,
         "new": len(new),
-        "reward": sum(episode.reward for episode in sound) / count,
-        "turns": sum(len(episode.turns) for episode in sound) / count,
+        "reward": sum(episode.reward for episode in whole) / len(whole),
+        "turns": sum(len(episode.turns) for episode in whole) / len(whole),
         "live_groups": sum(len(set(worth(group.episodes, rubric))) > 1 for group in groups),
         "groups": len(groups),
         "episodes": len(episodes),
-        "infra_errors": len(episodes) - len(sound),
+        "infra_errors": len(episodes) - len(whole),
     }

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from turngym.agents import dialects
+from turngym.agents.episodes.score import guarded
+from turngym.agents.language import LanguagePolicy, refuse_unknown
 from turngym.agents.models import tiny
 from turngym.agents.models.vlm import VLM, refuse_empty
 from turngym.agents.policies import draw_seeds, oracle
-from turngym.agents.rollout import Start, rollout
+from turngym.agents.rollout import Start, rollout, sound
 from turngym.agents.workers import EnvPool
-from turngym.envs import BadInput, Episode, InfraError, Task
+from turngym.envs import BadInput, Episode, InfraError, Rubric, Task
+from turngym.envs.rubrics import load_rubric
 from turngym.envs.scenario import Scenario
 from turngym.trainers import gate, grpo, warm_start
-from turngym.trainers.evaluate import held_out, language_policy, pool_of, task_of
+from turngym.trainers.evaluate import figures, held_out, language_policy, pool_of, task_of
 from turngym.trainers.memory import PeakMemory, keep_freed_memory
 from turngym.trainers.run import Run, load_state
+from turngym.trainers.uninterrupted import uninterrupted
 
 Say = Callable[[str], None]
 
@@ -28,9 +34,13 @@ def train(scenario: Scenario, *, out: Path, resume: bool = False, report: Say = 
     """Run ``scenario`` in the folder ``out`` and return the JSON object of ``turngym train``.
 
     With ``resume``, go on from the newest checkpoint of ``out``, exactly as if the run had not stopped (a run that
-    stopped before its first checkpoint begins again). Interrupted, it saves a checkpoint of the last whole step first.
+    stopped before its first checkpoint, which follows the warm start, begins again). Where it is interrupted or
+    something of ours breaks, it saves a checkpoint of the last whole step first.
     """
+    # What would otherwise be found out after the oracle's episodes; before there is a folder.
     _refuse_model(scenario.policy.model)
+    refuse_unknown(scenario.policy)
+    rubric = guarded(load_rubric(scenario.train.rubric), scenario.train.rubric)
     keep_freed_memory()
     torch.manual_seed(scenario.seed)
     run = Run(out, scenario, resume=resume)
@@ -38,7 +48,7 @@ def train(scenario: Scenario, *, out: Path, resume: bool = False, report: Say = 
         hints = ("solution", "elements") if scenario.warm_start else ()
         with PeakMemory() as peak, pool_of(scenario, hints) as pool:
             vlm, saved = _model(scenario, run, pool, resume, report)
-            summary = _reinforce(scenario, run, pool, vlm, saved, report)
+            summary = _reinforce(scenario, run, pool, vlm, rubric, saved, report)
         summary |= {"peak_rss_mb": round(peak.mb, 1), "wall_s": run.wall_s}
         run.finish(summary)
         return summary
@@ -47,7 +57,6 @@ def train(scenario: Scenario, *, out: Path, resume: bool = False, report: Say = 
 
 
 def _refuse_model(name: str) -> None:
-    """Find out now what would otherwise be found out after the oracle's episodes."""
     if name.startswith("tiny-") and name not in tiny.NAMES:
         raise BadInput(f"unknown model {name!r}; the tiny ones are {', '.join(tiny.NAMES)}")
     refuse_empty(name)
@@ -61,12 +70,11 @@ def _model(scenario: Scenario, run: Run, pool: EnvPool, resume: bool, report: Sa
         run.forget_after(int(newest.name))
         return VLM.load(str(newest)), load_state(newest)
     name = scenario.policy.model
+    vlm = None if name in tiny.NAMES else VLM.load(name)  # first: it may be none that we can use
     demonstrations = _demonstrate(scenario, run, pool, report)
-    if name.startswith("tiny-"):
+    if vlm is None:
         dialect = dialects.find(scenario.policy.dialect)
         vlm = tiny.build(name, warm_start.corpus(demonstrations, pool.action_space, dialect), seed=scenario.seed)
-    else:
-        vlm = VLM.load(name)
     if scenario.warm_start is not None:
         _warm_up(scenario, run, pool, vlm, demonstrations, report)
     return vlm, None
@@ -80,9 +88,8 @@ def _demonstrate(scenario: Scenario, run: Run, pool: EnvPool, report: Say) -> li
     report(f"the oracle solves {count} tasks")
     seeds = draw_seeds(count, scenario.seed, "warm start")
     starts = [Start(f"warm_start-{n:05d}", Task(task_of(scenario), seed=seed)) for n, seed in enumerate(seeds)]
-    episodes = rollout(pool, oracle(), starts, phase="warm_start")
-    run.store.add(episodes, replace=True)
-    solved = [episode for episode in episodes if episode.success]
+    episodes = rollout(pool, oracle(), starts, phase="warm_start", keep=run.keep)
+    solved = [episode for episode in sound(episodes) if episode.success]
     if len(solved) < count / 2:
         raise InfraError("oracle_failed", f"the oracle solved {len(solved)} of {count} tasks")
     return solved
@@ -104,11 +111,7 @@ def _warm_up(scenario: Scenario, run: Run, pool: EnvPool, vlm: VLM, demonstratio
     pool.ask()
 
     def measure(step: int) -> float:
-        seeds = draw_seeds(settings.check_episodes, scenario.seed, "check", step)
-        starts = [Start(f"check-{step:05d}-{n:04d}", Task(task_of(scenario), seed=s)) for n, s in enumerate(seeds)]
-        made = rollout(pool, policy, starts, phase="check", step=step)
-        run.store.add(made, replace=True)
-        success = sum(episode.success for episode in made) / len(made)
+        success = _check(scenario, run, pool, policy, step)
         report(f"warm start, step {step}: success {success:.2f}")
         return success
 
@@ -118,73 +121,140 @@ def _warm_up(scenario: Scenario, run: Run, pool: EnvPool, vlm: VLM, demonstratio
     report(f"warm start done after {steps} steps")
 
 
+def _check(scenario: Scenario, run: Run, pool: EnvPool, policy: LanguagePolicy, step: int) -> float:
+    """Return sampled success on the training split."""
+    assert scenario.warm_start is not None
+    seeds = draw_seeds(scenario.warm_start.check_episodes, scenario.seed, "check", step)
+    starts = [Start(f"check-{step:05d}-{n:04d}", Task(task_of(scenario), seed=s)) for n, s in enumerate(seeds)]
+    made = rollout(pool, policy, starts, phase="check", step=step, keep=run.keep)
+    return float(figures(made)["success_rate"])
+
+
 def _reinforce(
-    scenario: Scenario, run: Run, pool: EnvPool, vlm: VLM, saved: dict[str, Any] | None, report: Say
+    scenario: Scenario,
+    run: Run,
+    pool: EnvPool,
+    vlm: VLM,
+    rubric: Rubric,
+    saved: dict[str, Any] | None,
+    report: Say,
 ) -> dict[str, Any]:
-    task, settings = task_of(scenario), scenario.train
+    task, name = task_of(scenario), scenario.policy.model
     pool.ask()
-    policy = language_policy(scenario, vlm, pool, name=scenario.policy.model, temperature=None)
-    examiner = language_policy(
-        scenario, vlm, pool, name=scenario.policy.model, temperature=scenario.evaluate.temperature
-    )
-    state = grpo.new_state(vlm, settings)
-    if saved is not None:
-        state.load_state_dict(saved["state"])
-        policy.engine.update(vlm.model, state.step)
-        before, episodes = saved["before"], saved["episodes"]
-    else:
-        made, before = held_out(pool, examiner, task, scenario.evaluate, phase="before")
-        run.store.add(made, replace=True)
-        report(f"before RL: success {before['success_rate']:.3f} on {before['episodes']} held-out seeds")
-        episodes = 0
-    counted = [episodes]
-
-    def keep() -> None:
-        run.save_checkpoint(state.step, vlm, {"state": state.state_dict(), "before": before, "episodes": counted[0]})
-
-    def guard(episodes: list[Episode]) -> None:
-        passed = gate.check(vlm, policy.renderer, episodes, temperature=scenario.policy.temperature)
-        report(f"the gate is open: {', '.join(passed)}")
-
-    def after_step(metrics: grpo.Metrics, episodes: list[Episode]) -> None:
-        run.store.add(episodes, replace=True)
-        run.log("train", metrics)
-        counted[0] += len(episodes)
-        if state.step % settings.checkpoint_every == 0:
-            keep()
-        if state.step % 10 == 0 or state.step == 1:
-            report(f"step {state.step}: success {metrics['success']:.2f}, episodes {counted[0]}")
-
+    policy = language_policy(scenario, vlm, pool, name=name, temperature=None)
+    examiner = language_policy(scenario, vlm, pool, name=name, temperature=scenario.evaluate.temperature)
+    progress = _Progress(run, vlm, grpo.new_state(vlm, scenario.train))
     if saved is None:
-        keep()
-    try:
-        grpo.train(
-            vlm,
-            policy,
-            pool,
-            task,
-            settings,
-            state,
-            seed=scenario.seed,
-            temperature=scenario.policy.temperature,
-            before_first_update=guard,
-            after_step=after_step,
-        )
-    except KeyboardInterrupt:
-        keep()
-        raise
-    keep()
-    examiner.engine.update(vlm.model, state.step)
-    made, after = held_out(pool, examiner, task, scenario.evaluate, phase="after", step=state.step)
-    run.store.add(made, replace=True)
+        # Before it is measured, so that an interrupt meanwhile does not cost the warm start.
+        progress.keep()
+    else:
+        progress.load(saved)
+        policy.engine.update(vlm.model, progress.state.step)
+    reference = _reference(scenario, run, vlm, resumed=saved is not None)
+    if progress.before is None:
+        progress.before = held_out(pool, examiner, task, scenario.evaluate, phase="before", keep=run.keep)
+        progress.keep()
+        success, count = progress.before["success_rate"], progress.before["episodes"]
+        report(f"before RL: success {success:.3f} on {count} held-out seeds")
+    _practise(scenario, pool, policy, rubric, reference, progress, report)
+    step = progress.state.step
+    examiner.engine.update(vlm.model, step)
+    after = held_out(pool, examiner, task, scenario.evaluate, phase="after", step=step, keep=run.keep)
     report(f"after RL: success {after['success_rate']:.3f} on {after['episodes']} held-out seeds")
     return {
         "run": str(run.folder),
-        "success_before": before["success_rate"],
+        "success_before": progress.before["success_rate"],
         "success_after": after["success_rate"],
-        "ci95_before": before["ci95"],
+        "ci95_before": progress.before["ci95"],
         "ci95_after": after["ci95"],
-        "steps": state.step,
-        "episodes": counted[0],
+        "steps": step,
+        "episodes": progress.episodes,
         "infra_errors": run.store.count(stop_reason="infra_error"),
     }
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far reinforcement learning has come, and the way to keep that."""
+
+    run: Run
+    vlm: VLM
+    state: grpo.State
+    before: dict[str, Any] | None = None
+    """Figures of the policy that it began with; None until they are known."""
+    episodes: int = 0
+    recorded: int = 0
+    """Steps whose episodes and metrics are in the run's folder."""
+
+    def load(self, saved: dict[str, Any]) -> None:
+        """Take over a checkpoint's trainer state."""
+        self.state.load_state_dict(saved["state"])
+        self.before, self.episodes, self.recorded = saved["before"], saved["episodes"], self.state.step
+
+    def record(self, metrics: grpo.Metrics, episodes: list[Episode]) -> None:
+        """Write down a step."""
+        self.run.keep(episodes)
+        self.run.log("train", metrics)
+        self.episodes += len(episodes)
+        self.recorded = self.state.step
+
+    def keep(self) -> None:
+        """Save a checkpoint, unless the last step could not be recorded: it is better made again than half known."""
+        if self.recorded == self.state.step:
+            memory = {"state": self.state.state_dict(), "before": self.before, "episodes": self.episodes}
+            with uninterrupted():
+                self.run.save_checkpoint(self.state.step, self.vlm, memory)
+
+
+def _reference(scenario: Scenario, run: Run, vlm: VLM, *, resumed: bool) -> VLM | None:
+    """Return the policy that reinforcement learning began with, where it is asked for."""
+    if scenario.train.kl == 0:
+        return None
+    if resumed:
+        return vlm.twin(VLM.load(str(run.checkpoint(0)), device=str(vlm.device)).model)
+    return vlm.twin(copy.deepcopy(vlm.model).eval())
+
+
+def _practise(
+    scenario: Scenario,
+    pool: EnvPool,
+    policy: LanguagePolicy,
+    rubric: Rubric,
+    reference: VLM | None,
+    progress: _Progress,
+    report: Say,
+) -> None:
+    """Train, and leave a checkpoint of the last whole step however it ends."""
+    state, settings, temperature = progress.state, scenario.train, scenario.policy.temperature
+
+    def guard(episodes: list[Episode]) -> None:
+        passed = gate.check(progress.vlm, policy.renderer, episodes, temperature=temperature)
+        report(f"the gate is open: {', '.join(passed)}")
+
+    def after_step(metrics: grpo.Metrics, episodes: list[Episode]) -> None:
+        progress.record(metrics, episodes)
+        if state.step % settings.checkpoint_every == 0:
+            progress.keep()
+        if state.step % 10 == 0 or state.step == 1:
+            success = f"{metrics['success']:.2f}" if "success" in metrics else "unknown, no start was new"
+            report(f"step {state.step}: success {success}, episodes {progress.episodes}")
+
+    try:
+        grpo.train(
+            progress.vlm,
+            policy,
+            pool,
+            task_of(scenario),
+            settings,
+            state,
+            rubric=rubric,
+            reference=reference,
+            seed=scenario.seed,
+            temperature=temperature,
+            before_first_update=guard,
+            after_step=after_step,
+        )
+    except (KeyboardInterrupt, InfraError, BadInput):
+        progress.keep()
+        raise
+    progress.keep()

@@ -6,13 +6,11 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import platform
 import shutil
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -22,8 +20,9 @@ import yaml
 
 from turngym.agents.episodes.store import EpisodeStore
 from turngym.agents.models.vlm import VLM
-from turngym.envs import BadInput, InfraError
+from turngym.envs import BadInput, Episode
 from turngym.envs.scenario import Scenario
+from turngym.trainers.files import disk_errors, write_whole
 
 PACKAGES = ("turngym", "torch", "transformers", "gymnasium", "miniwob", "numpy", "pillow")
 
@@ -55,6 +54,10 @@ class Run:
         """Seconds of work, those before a resume included."""
         return self._before + time.monotonic() - self._began
 
+    def keep(self, episodes: list[Episode]) -> None:
+        """Store episodes; those of a part of the run that is made again replace the earlier ones."""
+        self.store.add(episodes, replace=True)
+
     def log(self, phase: str, row: Mapping[str, float]) -> None:
         """Append a row to ``metrics.jsonl`` and to TensorBoard."""
         line = json.dumps({"phase": phase, **row, "wall_s": round(self.wall_s, 3)})
@@ -73,21 +76,34 @@ class Run:
         write_whole(path, "".join(line + "\n" for line in kept))
 
     def save_checkpoint(self, step: int, vlm: VLM, state: Mapping[str, Any]) -> Path:
-        """Write ``checkpoints/STEP`` whole or not at all: a model folder and the trainer's state."""
-        folder = self.folder / "checkpoints" / str(step)
+        """Write ``checkpoints/STEP`` whole or not at all: a model folder and the trainer's state.
+
+        Where that step is there already, its weights are the same: only the trainer's state is written again.
+        """
+        folder = self.checkpoint(step)
         partial = folder.with_name(f".{step}.partial")
+        state = {**state, "wall_s": self.wall_s}
         with disk_errors(self.folder):
+            if (folder / "trainer.pt").is_file():
+                torch.save(state, folder / ".trainer.pt.partial")
+                (folder / ".trainer.pt.partial").replace(folder / "trainer.pt")
+                return folder
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
             vlm.save(partial)
-            torch.save({**state, "wall_s": self.wall_s}, partial / "trainer.pt")
-            shutil.rmtree(folder, ignore_errors=True)
+            torch.save(state, partial / "trainer.pt")
+            shutil.rmtree(folder, ignore_errors=True)  # without a trainer's state it was no checkpoint
             partial.rename(folder)
         return folder
 
+    def checkpoint(self, step: int) -> Path:
+        """Return where the checkpoint of a step is, or would be."""
+        return self.folder / "checkpoints" / str(step)
+
     def newest_checkpoint(self) -> Path | None:
         """Return the checkpoint of the highest step, if there is one."""
-        found = [p for p in (self.folder / "checkpoints").glob("[0-9]*") if (p / "trainer.pt").is_file()]
+        there = (self.folder / "checkpoints").glob("*/trainer.pt")
+        found = [path.parent for path in there if path.parent.name.isdecimal()]
         return max(found, key=lambda path: int(path.name), default=None)
 
     def finish(self, summary: Mapping[str, Any]) -> None:
@@ -130,25 +146,6 @@ def load_state(checkpoint: Path) -> dict[str, Any]:
     """Read a checkpoint's trainer state (tensors and plain data only: nothing in it is executed)."""
     state: dict[str, Any] = torch.load(checkpoint / "trainer.pt", weights_only=True)
     return state
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader, or a crash, sees the old one or the new one."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text)
-    partial.replace(path)
-
-
-@contextmanager
-def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn a full or failing disk into one clear line."""
-    try:
-        yield
-    except OSError as error:
-        if isinstance(error, InfraError):
-            raise
-        kind = "disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "disk_error"
-        raise InfraError(kind, f"{folder}: {error.strerror or error}") from None
 
 
 def _is_after(line: str, step: int) -> bool:

@@ -11,9 +11,10 @@ from types import FrameType
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let a block finish before SIGINT is heard; then raise KeyboardInterrupt if there was one.
+    """Let a block finish before SIGINT is heard; then let whoever listened before hear it.
 
-    Used where state is half changed. Outside the main thread, where Python delivers no signals, it does nothing.
+    That raises KeyboardInterrupt, or, within another such block, waits for its end too. Used where state is half
+    changed. Outside the main thread, where Python delivers no signals, it does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -28,5 +29,7 @@ def uninterrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-    if heard:
+    if heard and callable(before):
+        before(heard[0], None)
+    elif heard:
         raise KeyboardInterrupt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TypedDict
 
@@ -32,14 +33,14 @@ def score(
     ``save`` keeps the terms in the store, which must then be open for adding. Raises :class:`BadInput` where there
     is no such rubric, or it fails.
     """
-    judge = load_rubric(rubric)
+    judge = guarded(load_rubric(rubric), rubric)
     terms: dict[str, tuple[Reward, ...]] = {}
     infra_errors = 0
     for episode in store:
         if episode.stop_reason is StopReason.INFRA_ERROR:
             infra_errors += 1
         else:
-            terms[episode.id] = _judge(judge, rubric, episode)
+            terms[episode.id] = judge(episode)
         progress()
     if save:
         store.save_scores(rubric, terms)
@@ -55,15 +56,26 @@ def score(
     }
 
 
-def _judge(judge: Rubric, name: str, episode: Episode) -> tuple[Reward, ...]:
-    where = f"rubric {name!r}, episode {episode.id!r}"
-    try:
-        terms = tuple(judge(episode))
-    except BadInput:
-        raise
-    except Exception as error:  # A user's own code: whatever it raises is told in one line.
-        raise BadInput(f"{where}: {type(error).__name__}: {error}") from error
-    for term in terms:
-        if not isinstance(term, Reward):
-            raise BadInput(f"{where}: expected Reward terms, got {type(term).__name__}")
-    return terms
+def guarded(rubric: Rubric, name: str) -> Rubric:
+    """Return a rubric that gives sound terms or raises :class:`BadInput` which names itself and the episode.
+
+    A rubric is a user's own code: whatever it raises, or returns that is no number, is told in one line.
+    """
+
+    def judge(episode: Episode) -> tuple[Reward, ...]:
+        where = f"rubric {name!r}, episode {episode.id!r}"
+        try:
+            terms = tuple(rubric(episode))
+            for term in terms:
+                if not isinstance(term, Reward):
+                    raise BadInput(f"{where}: expected Reward terms, got {type(term).__name__}")
+            score = total(terms)
+            if not math.isfinite(score):
+                raise BadInput(f"{where}: the score is {score}")
+        except BadInput:
+            raise
+        except Exception as error:
+            raise BadInput(f"{where}: {type(error).__name__}: {error}") from error
+        return terms
+
+    return judge

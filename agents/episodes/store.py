@@ -145,12 +145,11 @@ class EpisodeStore:
                 raise BadInput(f"{self.path}: episode {episode_id!r} is damaged: {error}") from None
 
     def episodes(self, **where: Unpack[Filter]) -> Iterator[Episode]:
-        """Yield the episodes that were there when it was called, in the order they were added."""
+        """Iterate over the episodes that are there now, in the order they were added; each is read when it is due."""
         with self._plain_errors():
             condition, values = _where(where)
             ids = self._db.execute(f"SELECT id FROM episodes {condition} ORDER BY seq", values).fetchall()
-        for (episode_id,) in ids:
-            yield self.get(episode_id)
+        return (self.get(episode_id) for (episode_id,) in ids)
 
     def summaries(self, *, limit: int = -1, offset: int = 0, **where: Unpack[Filter]) -> list[Summary]:
         """List episodes in the order they were added; ``limit`` -1 is all."""

@@ -75,6 +75,33 @@ class Inputs:
         }
 
 
+PIXEL_BYTES = 256 * 2**20
+"""What a model's preprocessed images may take together."""
+
+
+class PixelCache:
+    """Preprocessed images by digest, at most ``most`` bytes of them; the longest unused go first."""
+
+    def __init__(self, most: int = PIXEL_BYTES) -> None:
+        self.most, self.bytes = most, 0
+        self._kept: OrderedDict[bytes, Pixels] = OrderedDict()
+
+    def get(self, key: bytes) -> Pixels | None:
+        """Return an image that is still there."""
+        found = self._kept.get(key)
+        if found is not None:
+            self._kept.move_to_end(key)
+        return found
+
+    def put(self, key: bytes, pixels: Pixels) -> None:
+        """Take in an image that is not there."""
+        self._kept[key] = pixels
+        self.bytes += pixels.patches.nbytes
+        while self.bytes > self.most:
+            _, oldest = self._kept.popitem(last=False)
+            self.bytes -= oldest.patches.nbytes
+
+
 class VLM:
     """A Hugging Face image-text-to-text model of the Qwen-VL families (Qwen2.5-VL, Qwen3-VL) and its processors."""
 
@@ -85,7 +112,13 @@ class VLM:
         self.image_token: int = model.config.image_token_id
         self.eos: int = tokenizer.eos_token_id
         self.pad: int = tokenizer.pad_token_id
-        self._pixels: OrderedDict[bytes, Pixels] = OrderedDict()
+        self._pixels = PixelCache()
+
+    def twin(self, model: Any) -> VLM:
+        """Return this with the weights of ``model``; the two share the preprocessed images that they keep."""
+        other = VLM(model, self.tokenizer, self.image_processor)
+        other._pixels = self._pixels
+        return other
 
     @property
     def device(self) -> torch.device:
@@ -105,17 +138,14 @@ class VLM:
         return mask
 
     def pixels(self, image: Image) -> Pixels:
-        """Preprocess one image; the last few hundred are kept, since a group shares its first one."""
+        """Preprocess one image; the newest are kept, since a group shares its first one and an update repeats all."""
         key = digest(image)
         found = self._pixels.get(key)
         if found is None:
             features = self.image_processor(images=[image], return_tensors="pt")
             t, h, w = features["image_grid_thw"][0].tolist()
-            found = self._pixels[key] = Pixels(features["pixel_values"], (t, h, w))
-            if len(self._pixels) > 512:
-                self._pixels.popitem(last=False)
-        else:
-            self._pixels.move_to_end(key)
+            found = Pixels(features["pixel_values"], (t, h, w))
+            self._pixels.put(key, found)
         return found
 
     def collate(self, rows: Sequence[Row], *, pad_left: bool = False) -> Inputs:
@@ -198,6 +228,7 @@ class VLM:
             image_processor = AutoImageProcessor.from_pretrained(name, backend="pil")
         except (OSError, ValueError) as error:
             raise BadInput(f"cannot load model {name!r}: {str(error).splitlines()[0]}") from None
+        _refuse_stranger(name, model.config, tokenizer, image_processor)
         return cls(model.to(device).eval(), tokenizer, image_processor)
 
 
@@ -211,6 +242,20 @@ def refuse_empty(name: str) -> None:
     folder = Path(name)
     if (name.startswith((".", "/", "~")) or folder.exists()) and not (folder / "config.json").is_file():
         raise BadInput(f"no model in {name!r}: a model folder holds config.json")
+
+
+def _refuse_stranger(name: str, config: Any, tokenizer: Any, image_processor: Any) -> None:
+    """Raise :class:`BadInput` for a model that loads, but has not what the Qwen-VL families have."""
+    needed = (
+        ("config", config, ("image_token_id", "video_token_id", "vision_start_token_id")),
+        ("tokenizer", tokenizer, ("eos_token_id", "pad_token_id")),
+        ("image processor", image_processor, ("merge_size",)),
+    )
+    lacks = [
+        f"{part} has no {key}" for part, found, keys in needed for key in keys if getattr(found, key, None) is None
+    ]
+    if lacks:
+        raise BadInput(f"cannot use model {name!r}: not of the Qwen-VL families: its {', its '.join(lacks)}")
 
 
 def _line(start: int, length: int) -> np.ndarray[Any, Any]:

@@ -5,14 +5,15 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 
 import psutil
 import pytest
 
 from turngym.agents.policies import BUILT_IN, built_in, draw_seeds, oracle
-from turngym.agents.rollout import Decision, Start, rollout, stream
-from turngym.agents.workers import EnvPool
-from turngym.envs import BadInput, StopReason, Task
+from turngym.agents.rollout import Decision, Start, rollout, sound, stream
+from turngym.agents.workers import EnvPool, Reply
+from turngym.envs import BadInput, InfraError, StopReason, Task
 
 ENV = "turngym/MiniWoB-v0"
 FAKE = {"task": "click-color", "backend": "fake", "max_turns": 3}
@@ -76,6 +77,78 @@ def test_turn_limit_truncates(pool):
     assert {(e.stop_reason, e.terminated, e.truncated, len(e.turns)) for e in episodes} == {
         (StopReason.TURN_LIMIT, False, True, 3)
     }
+
+
+class Backwards:
+    """A pool in memory that answers its last slot first, and whose episodes end with their first step."""
+
+    env_id, env_kwargs, size = "test", {}, 2
+
+    def __init__(self):
+        self._due = []
+
+    @property
+    def waiting(self):
+        return len(self._due)
+
+    def reset(self, slot, task):
+        self._due.append(Reply(slot, {"text": "", "images": ()}, info={"the_task": task}))
+
+    def step(self, slot, call):
+        info = {"signals": {"success": 1.0}, "error": None, "stop_reason": "success"}
+        self._due.append(Reply(slot, {"text": "", "images": ()}, 1.0, terminated=True, info=info))
+
+    def replies(self):
+        due, self._due = self._due[::-1], []
+        return due
+
+
+class Notes:
+    """Notes what is decided together; interrupted in one of its decisions, if told so."""
+
+    name, version = "notes", 0
+
+    def __init__(self, interrupted_at=None):
+        self.batches, self._interrupted_at = [], interrupted_at
+
+    def act(self, views):
+        self.batches.append([view.episode for view in views])
+        if len(self.batches) == self._interrupted_at:
+            raise KeyboardInterrupt
+        return [Decision({"name": "wait", "arguments": {}}) for _ in views]
+
+
+def test_what_is_decided_together_is_in_the_order_of_the_starts_whoever_answers_first():
+    policy = Notes()
+    rollout(Backwards(), policy, starts(6))
+    assert policy.batches == [["a-0", "a-1"], ["a-2", "a-3"], ["a-4", "a-5"]]
+
+
+def test_episodes_are_kept_in_batches_as_they_come(monkeypatch):
+    monkeypatch.setattr("turngym.agents.rollout.KEEP_EVERY", 4)
+    wanted, kept = starts(11), []
+    made = rollout(Backwards(), Notes(), wanted, keep=kept.append)
+    assert [e.id for e in made] == [s.id for s in wanted]
+    assert [len(batch) for batch in kept] == [4, 4, 3]
+    assert sorted(e.id for batch in kept for e in batch) == sorted(s.id for s in wanted)
+
+
+def test_an_interrupt_keeps_the_episodes_that_were_over(monkeypatch):
+    monkeypatch.setattr("turngym.agents.rollout.KEEP_EVERY", 4)
+    kept = []
+    with pytest.raises(KeyboardInterrupt):
+        rollout(Backwards(), Notes(interrupted_at=4), starts(20), keep=kept.append)
+    assert [len(batch) for batch in kept] == [4, 2]
+
+
+def test_where_nothing_is_sound_the_first_failure_is_named():
+    fine, *_ = made = rollout(Backwards(), Notes(), starts(2))
+    failure = {"kind": "browser_died", "message": "it fell"}
+    broken = replace(fine, stop_reason=StopReason.INFRA_ERROR, infra_error=failure)
+    assert sound([broken, *made]) == made
+    assert sound([]) == []
+    with pytest.raises(InfraError, match="browser_died: all 2 episodes broke, the first by: it fell"):
+        sound([broken, broken])
 
 
 class Stops:

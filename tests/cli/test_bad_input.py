@@ -46,6 +46,9 @@ TABLE = [
     (["train", "elsewhere.yaml"], "turngym/MiniWob-v0"),
     (["train", "nobody.yaml"], "nobody"),
     (["train", "quickstart", "--set", "policy.model=tiny-qwen"], "tiny-qwen2_5_vl"),
+    (["train", "quickstart", "--set", "train.rubric=brevty"], "brevity"),
+    (["train", "quickstart", "--set", "policy.dialect=klingon"], "klingon"),
+    (["train", "quickstart", "--set", "policy.prompt=toolz"], "toolz"),
     (["train", "quickstart", "--set", "train.steps"], "train.steps"),
     (["train", "quickstart", "--set", "train.steps=few"], "train.steps"),
     (["train", "quickstart", "--set", "environment.tsak=click-test"], "environment.tsak"),
@@ -59,6 +62,8 @@ TABLE = [
     (["eval", "quickstart", "--checkpoint", "nowhere"], "nowhere"),
     (["eval", "quickstart", "--checkpoint", "empty"], "empty"),
     (["eval", "quickstart", "--api", "http://localhost:1"], "--model"),
+    (["eval", "quickstart", "--api", "localhost:1", "--model", "m"], "localhost:1"),
+    (["eval", "quickstart", "--policy", "oracle", "--out", "list.yaml/run"], "list.yaml/run"),
     *(
         case
         for command in ("replay", "score", "view")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from turngym.agents.engines.hf import HFEngine
 from turngym.agents.language import LanguagePolicy
@@ -9,6 +10,8 @@ from turngym.agents.models import tiny
 from turngym.agents.renderer import Renderer
 from turngym.agents.rollout import View
 from turngym.envs import Episode, StopReason, Task, Turn
+
+torch.set_num_threads(1)  # models this small gain nothing from more, and wait for them where the machine is busy
 
 WORDS = ["<tool_call>\n" + '{"name": "click", "arguments": {"x": 12, "y": 34}}' + "\n</tool_call>", "Click on red."] * 5
 

@@ -1,41 +1,19 @@
-"""The loop on a pretended browser: what is trained on, what is left out, and exact resumption."""
+"""The loop: what is trained on, what is left out, and what is watched."""
 
 import dataclasses
-import json
-import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from turngym.agents.models.vlm import VLM
-from turngym.envs import BadInput, Group, StopReason
+from turngym.agents.models.vlm import VLM, Row
+from turngym.envs import Group, InfraError, StopReason
 from turngym.envs.rubrics import recorded
-from turngym.envs.scenario import TrainBlock, parse
-from turngym.trainers import grpo, warm_start
-from turngym.trainers.evaluate import evaluate, wilson
-from turngym.trainers.recipe import train
-from turngym.trainers.run import load_state
+from turngym.envs.scenario import TrainBlock, WarmStartBlock
+from turngym.trainers import grpo, recipe, warm_start
+from turngym.trainers.evaluate import figures
 
 from .conftest import build, converse, policy_of
-
-RECIPE = {
-    "name": "small",
-    "environment": {
-        "id": "turngym/MiniWoB-v0",
-        "task": "click-color",
-        "backend": "fake",
-        "image_size": [56, 84],
-        "max_turns": 2,
-    },
-    "policy": {"model": "tiny-qwen2_5_vl", "context": {"images": 1}, "max_new_tokens": 12},
-    "warm_start": {"episodes": 16, "steps": 12, "batch_size": 8, "until": 1.0,
-                   "check_from": 12, "check_every": 12, "check_episodes": 4},
-    "train": {"groups": 2, "group_size": 4, "steps": 4, "checkpoint_every": 2, "entropy": 0.1, "entropy_target": 0.5,
-              "replay": 0.5},
-    "evaluate": {"episodes": 6},
-    "workers": 1,
-    "slots": 4,
-}  # fmt: skip
 
 
 def rewarded(episode, reward, stop=StopReason.TURN_LIMIT):
@@ -116,102 +94,6 @@ def test_a_reference_pulls_back(talk):
     assert distance(vlm.model) == pytest.approx(0.0, abs=1e-6)
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A whole small run."""
-    out = tmp_path_factory.mktemp("runs") / "whole"
-    said = []
-    return out, train(parse(RECIPE, "test"), out=out, report=said.append), said
-
-
-def test_a_run_leaves_everything_in_its_folder(whole):
-    out, summary, said = whole
-    assert {"run.yaml", "episodes.db", "metrics.jsonl", "summary.json", "report.html", "checkpoints"} <= {
-        p.name for p in out.iterdir()
-    }
-    assert json.loads((out / "summary.json").read_text()) == summary
-    assert {"run", "success_before", "success_after", "steps", "episodes", "wall_s"} <= summary.keys()
-    assert (summary["steps"], summary["episodes"], summary["infra_errors"]) == (4, 32, 0)
-    assert any("the gate is open" in line for line in said)
-    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    assert [r["step"] for r in rows if r["phase"] == "train"] == [1, 2, 3, 4]
-    assert [r["step"] for r in rows if r["phase"] == "warm_start"] == list(range(1, 13))
-    assert "success" in rows[11]
-    assert VLM.load(str(out / "checkpoints" / "4")).model.config.model_type == "qwen2_5_vl"
-
-
-def test_a_resumed_run_is_the_run_that_never_stopped(whole, tmp_path):
-    out, summary, _ = whole
-    again = tmp_path / "again"
-    shutil.copytree(out, again)
-    shutil.rmtree(again / "checkpoints" / "4")
-    (again / "summary.json").unlink()
-    resumed = train(parse(RECIPE, "test"), out=again, resume=True, report=lambda line: None)
-    for key in ("success_before", "success_after", "steps", "episodes"):
-        assert resumed[key] == summary[key], key
-    straight, second = (VLM.load(str(run / "checkpoints" / "4")).model.state_dict() for run in (out, again))
-    assert all(torch.equal(straight[key], second[key]) for key in straight)
-    states = [load_state(run / "checkpoints" / "4")["state"] for run in (out, again)]
-    assert states[0]["entropy_weight"] == states[1]["entropy_weight"]
-
-    def rows(run):
-        lines = (run / "metrics.jsonl").read_text().splitlines()
-        keep = ("step", "success", "loss", "grad_norm", "entropy")
-        return [{k: row.get(k) for k in keep} for row in map(json.loads, lines) if row["phase"] == "train"]
-
-    assert rows(again) == rows(out)
-
-
-def test_a_folder_is_not_used_twice_and_only_a_run_of_the_same_recipe_is_resumed(whole, tmp_path):
-    out, _, _ = whole
-    with pytest.raises(BadInput, match="holds a run already"):
-        train(parse(RECIPE, "test"), out=out)
-    with pytest.raises(BadInput, match="no run to resume"):
-        train(parse(RECIPE, "test"), out=tmp_path, resume=True)
-    other = {**RECIPE, "seed": 3}
-    with pytest.raises(BadInput, match="cannot resume: 'seed' differs"):
-        train(parse(other, "test"), out=out, resume=True)
-
-
-def test_an_interrupt_keeps_the_last_whole_step(tmp_path, monkeypatch):
-    original, calls = grpo.gather, []
-
-    def interrupted(*args):
-        calls.append(args)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return original(*args)
-
-    monkeypatch.setattr(grpo, "gather", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        train(parse({**RECIPE, "train": {**RECIPE["train"], "checkpoint_every": 50}}, "test"), out=tmp_path / "run")
-    assert load_state(tmp_path / "run" / "checkpoints" / "2")["state"]["step"] == 2
-
-
-def test_evaluation_of_a_checkpoint_and_of_built_in_policies(whole):
-    out, summary, _ = whole
-    scenario = parse(RECIPE, "test")
-    found = evaluate(scenario, checkpoint=out / "checkpoints" / "4")
-    assert found["success_rate"] == summary["success_after"]
-    assert found["ci95"] == summary["ci95_after"]
-    assert evaluate(scenario, policy="oracle", episodes=5)["success_rate"] == 1.0
-    with pytest.raises(BadInput, match="unknown policy 'orakle'"):
-        evaluate(scenario, policy="orakle")
-    with pytest.raises(BadInput, match="no model in"):
-        evaluate(scenario, checkpoint=out / "nothing")
-
-
-def test_wilsons_interval_against_published_numbers():
-    # Newcombe 1998, table I, method 3: 81 of 263, 15 of 148, 0 of 20, 1 of 29.
-    for (r, n), (low, high) in {
-        (81, 263): (0.2553, 0.3662),
-        (15, 148): (0.0624, 0.1605),
-        (0, 20): (0.0000, 0.1611),
-        (1, 29): (0.0061, 0.1718),
-    }.items():
-        assert wilson(r, n) == pytest.approx((low, high), abs=5e-5)
-
-
 def test_the_warm_start_stops_by_its_own_measure(talk):
     vlm, _ = talk
     asked = []
@@ -220,11 +102,7 @@ def test_the_warm_start_stops_by_its_own_measure(talk):
         asked.append(step)
         return 0.2 * len(asked)
 
-    settings = parse(RECIPE, "test").warm_start.model_copy(
-        update={"until": 0.6, "steps": 50, "check_every": 2, "check_from": 4, "batch_size": 1}
-    )
-    from turngym.agents.models.vlm import Row
-
+    settings = WarmStartBlock(until=0.6, steps=50, check_every=2, check_from=4, batch_size=1)
     data = [warm_start.Example(Row((5, 6, 7), (), (8, 9)), (1.0, 1.0))]
     taken = warm_start.train(vlm, data, settings, seed=0, measure=measure, log=lambda row: None)
     assert (taken, asked) == (8, [4, 6, 8])
@@ -274,6 +152,85 @@ def test_failures_of_ours_shrink_their_group_and_never_count_as_reward(monkeypat
     assert len(episodes) == 3
     assert [e.reward for e in groups[0].episodes] == [1.0, 1.0]
     assert grpo.credit(groups[0], settings, recorded) == []
+    groups = [Group(g.id, tuple(map(solved, g.episodes))) for g in groups]
+    watched = grpo._watch(groups, episodes, recorded, unsolved=[])
+    assert [watched[key] for key in ("success", "new", "reward", "turns")] == [1.0, 2, 1.0, 1.0]
+    assert [watched[key] for key in ("episodes", "infra_errors")] == [3, 1]
+
+
+def solved(episode):
+    turns = (*episode.turns[:-1], dataclasses.replace(episode.turns[-1], signals={"success": 1.0}))
+    return dataclasses.replace(episode, turns=turns)
+
+
+def broken(episode):
+    failure = {"kind": "browser_died", "message": "it died of " + episode.id}
+    return dataclasses.replace(episode, stop_reason=StopReason.INFRA_ERROR, infra_error=failure)
+
+
+def test_failures_of_ours_are_in_no_measure_of_success(talk, monkeypatch):
+    a, b, c = talk[1]
+    made = [solved(a), broken(b), c]
+    found = figures(made)
+    assert (found["success_rate"], found["episodes"], found["infra_errors"]) == (0.5, 2, 1)
+    assert (found["mean_turns"], found["ci95"]) == (1.5, pytest.approx([0.0945, 0.9055], abs=1e-4))
+    scenario = SimpleNamespace(
+        warm_start=WarmStartBlock(check_episodes=3), seed=0, environment=SimpleNamespace(kwargs={})
+    )
+    monkeypatch.setattr(recipe, "rollout", lambda *_, **__: made)
+    assert recipe._check(scenario, SimpleNamespace(keep=None), None, None, step=10) == 0.5
+    with pytest.raises(InfraError, match="browser_died: all 2 episodes broke, the first by: it died of b") as caught:
+        figures([broken(b), broken(c)])
+    assert caught.value.kind == "browser_died"
+
+
+def steps_of(monkeypatch, groups, episodes, steps=1):
+    """Train on what is given instead of gathered; return the metrics of the steps, and the state."""
+    policy = SimpleNamespace(engine=SimpleNamespace(update=lambda model, version: None))
+    monkeypatch.setattr(grpo, "gather", lambda *_: (groups, episodes))
+    monkeypatch.setattr(grpo, "update", lambda *_: {})
+    seen, state = [], grpo.State(None)
+    state.unsolved = [e.task.seed for e in episodes if e.group == "again"]
+    grpo.train(
+        SimpleNamespace(model=None),
+        policy,
+        None,
+        "t",
+        TrainBlock(steps=steps),
+        state,
+        rubric=recorded,
+        reference=None,
+        seed=0,
+        temperature=1.0,
+        before_first_update=lambda sound: None,
+        after_step=lambda metrics, made: seen.append(metrics),
+    )
+    return seen, state
+
+
+def test_a_step_without_new_starts_says_nothing_of_success(talk, monkeypatch):
+    a, b, _ = talk[1]
+    old = dataclasses.replace(a, group="again", task=dataclasses.replace(a.task, seed=5))
+    new = dataclasses.replace(solved(b), task=dataclasses.replace(b.task, seed=6))
+    (metrics,), state = steps_of(monkeypatch, [Group("g", (old,))], [old])
+    assert "success" not in metrics and metrics["new"] == 0
+    assert list(state.recent) == []
+    (metrics,), state = steps_of(monkeypatch, [Group("g", (old,)), Group("h", (new,))], [old, new])
+    assert metrics["success"] == 1.0
+    assert list(state.recent) == [1.0]
+
+
+def test_a_step_in_which_everything_broke_ends_training_before_the_gate_sees_it(talk, monkeypatch):
+    a, b, _ = talk[1]
+    with pytest.raises(InfraError, match="browser_died: all 2 episodes broke, the first by: it died of a"):
+        steps_of(monkeypatch, [Group("g", ())], [broken(a), broken(b)])
+
+
+def test_a_penalty_needs_something_to_compare_with():
+    arguments = {"rubric": recorded, "seed": 0, "temperature": 1.0, "before_first_update": None, "after_step": None}
+    for kl, reference in ((0.1, None), (0.0, build())):
+        with pytest.raises(ValueError, match="kl and a reference go together"):
+            grpo.train(None, None, None, "t", TrainBlock(kl=kl), grpo.State(None), reference=reference, **arguments)
 
 
 def test_the_learning_rate_decays_to_its_last_value(talk):
@@ -301,15 +258,5 @@ def test_unsolved_starts_are_attempted_again_until_they_are_solved(monkeypatch):
     groups, episodes, _ = gathered(monkeypatch, [(1.0, 0.0)], settings, state=state)
     assert sorted(group.episodes[0].task.seed for group in groups) == sorted(new)
     assert grpo._watch(groups, episodes, recorded, state.unsolved)["new"] == 0
-    solved = [
-        Group(
-            g.id,
-            tuple(
-                dataclasses.replace(e, turns=(dataclasses.replace(e.turns[0], signals={"success": 1.0}),))
-                for e in g.episodes
-            ),
-        )
-        for g in groups[:3]
-    ]
-    grpo._remember(solved, state)
+    grpo._remember([Group(g.id, tuple(map(solved, g.episodes))) for g in groups[:3]], state)
     assert state.unsolved == [groups[3].episodes[0].task.seed]

@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 from turngym.cli import BAD_INPUT, DONE, FAILED, INTERRUPTED, environments, recordings, runs
 from turngym.cli.runs import Interrupted
 from turngym.envs.types import BadInput, InfraError
+from turngym.trainers.errors import GateFailure
 
 app = typer.Typer(
     name="turngym",
@@ -55,7 +56,7 @@ def run(argv: list[str]) -> int:
         code = app(argv, prog_name="turngym", standalone_mode=False)
     except (TyperException, BadInput) as error:
         return _say(error, BAD_INPUT)
-    except InfraError as error:
+    except (InfraError, GateFailure) as error:
         return _say(error, FAILED)
     except OSError as error:
         if error.errno in THE_PATH:

@@ -109,9 +109,10 @@ def evaluate(
     episodes: Annotated[int | None, typer.Option(min=1, help="How many. Default: the recipe's.")] = None,
     split: Annotated[str | None, typer.Option(metavar="train|test", help="Default: the recipe's.")] = None,
     set_: Overrides = None,
+    out: Out = None,
     json: Json = False,
 ) -> None:
-    """Measure success with a 95% interval."""
+    """Measure success with a 95% interval, and record it."""
     from turngym.envs.scenario import read
 
     if sum(choice is not None for choice in (checkpoint, policy, api)) != 1:
@@ -123,9 +124,18 @@ def evaluate(
         _need_trainer()
     from turngym.trainers.evaluate import evaluate as measure
 
-    with stdout_for_the_answer():
+    # A name of its own: `train --resume` looks for the newest folder of the recipe's.
+    run = out or _new_run(f"{recipe.name}-eval")
+    with stdout_for_the_answer(), _kept_in(run):
         answer = measure(
-            recipe, checkpoint=checkpoint, policy=policy, api=api, model=model, episodes=episodes, split=split
+            recipe,
+            checkpoint=checkpoint,
+            policy=policy,
+            api=api,
+            model=model,
+            episodes=episodes,
+            split=split,
+            out=run,
         )
     print_json(answer) if json else figures(answer, recipe.name)
 

@@ -64,10 +64,12 @@ def test_a_rubric_from_a_file(store, tmp_path):
         ("return episode.turns[9]", r"mine\.py', episode 'a': IndexError: tuple index out of range"),
         ("return [1.0]", "episode 'a': expected Reward terms, got float"),
         ("return 1.0", "episode 'a': TypeError"),
+        ("return [Reward('x', float('nan'))]", "episode 'a': the score is nan"),
+        ("return [Reward('x', 1.0), Reward('y', 'much')]", "episode 'a': TypeError"),
     ],
 )
 def test_a_rubric_that_fails_names_the_episode_and_saves_nothing(store, tmp_path, body, why):
-    (tmp_path / "mine.py").write_text(f"def rubric(episode):\n    {body}\n")
+    (tmp_path / "mine.py").write_text(f"from turngym.envs.types import Reward\ndef rubric(episode):\n    {body}\n")
     with pytest.raises(BadInput, match=why):
         score(store, str(tmp_path / "mine.py"), save=True)
     assert store.scores(str(tmp_path / "mine.py")) == {}

@@ -52,6 +52,14 @@ def test_numpy_numbers_come_back_as_numbers(tmp_path, make):
     assert same((read.reward, read.signals), (0.5, {"success": 1.0, "n": 2}))
 
 
+def test_episodes_are_those_that_were_there_when_asked_for(tmp_path, make):
+    with EpisodeStore(tmp_path / "e.db", "a") as store:
+        store.add([make("a")])
+        asked = store.episodes()
+        store.add([make("b")])
+        assert [episode.id for episode in asked] == ["a"]
+
+
 def test_an_image_is_stored_once(tmp_path, make):
     noise = np.random.default_rng(0).integers(0, 256, (6, 4, 3), np.uint8)
     with EpisodeStore(tmp_path / "e.db", "a") as store:
