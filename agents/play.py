@@ -36,6 +36,10 @@ def play(
         raise BadInput(f"unknown task {task!r} of {env_id}; `turngym list` shows how many there are")
     if policy not in BUILT_IN:
         raise BadInput(f"unknown policy {policy!r}; there is {', '.join(BUILT_IN)}")
+    if policy == "oracle" and task is None and (env_kwargs or {}).get("task") is None:
+        names, solved = entry.task_names(), entry.solved_tasks()
+        if set(solved) < set(names):
+            raise BadInput(f"{len(solved)} of the {len(names)} tasks of {env_id} have an oracle: give one with --task")
     began = time.monotonic()
     starts = [
         Start(f"play-{index:05d}", Task(task or "", seed=reset_seed))

@@ -1,26 +1,31 @@
 """A pool of environments in worker processes. Each worker holds a few environments ("slots") and steps one at a time.
 
 Slots of one worker share what their family shares in a process (one browser, say), so that many episodes can wait for
-the same batch of completions without a process each. A worker that dies or hangs costs the episodes in its slots an
-infrastructure failure, and is replaced. Workers end with their owner: they see its pipe close, and on Linux the kernel
-kills them even while they are busy.
+the same batch of completions without a process each. An environment that raises costs its own episode an
+infrastructure failure, a worker that dies or hangs those of all its slots, and is replaced. Workers end with their
+owner: they see its pipe close, and on Linux the kernel kills them even while they are busy.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
+import traceback
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any, cast
 
 from turngym.envs import BadInput, InfraError, InfraFailure, Observation, Task, ToolCall, ToolCallSpace, TurnEnv, make
+from turngym.envs.spaces import LONGEST_REASON
 
 HINTS = ("solution", "elements")
 """Privileged knowledge that a policy may ask for with each observation: the oracle's calls, the list of elements."""
@@ -173,7 +178,8 @@ class _Worker:
         self.deadline = 0.0
         arguments = (theirs, os.getpid(), env_id, env_kwargs)
         self.process = context.Process(target=_work, args=arguments, daemon=True)
-        self.process.start()
+        with _deaf_to_interrupts():
+            self.process.start()
         theirs.close()
 
     def ready(self) -> ToolCallSpace:
@@ -209,55 +215,95 @@ def _work(
 ) -> None:
     """Serve one owner until its pipe closes."""
     _die_with(owner)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the owner decides what ends
-    envs: dict[int, Any] = {}
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for good, whoever started this process
+    envs = _Envs(env_id, env_kwargs)
     try:
-        first = make(env_id, **env_kwargs)
-        connection.send(first.action_space)
-    except (BadInput, InfraError) as error:
-        connection.send(error)
-        return
-    spare = [first]
-    try:
+        connection.send(envs.first_word())
         while True:
             slot, verb, argument, hints = connection.recv()
-            if slot not in envs and verb == "step":
-                lost: InfraFailure = {
-                    "kind": "worker_died",
-                    "message": "the worker process that held this episode died",
-                }
-                connection.send(Reply(slot, infra_error=lost))
-                continue
-            if slot not in envs:
-                envs[slot] = spare.pop() if spare else make(env_id, **env_kwargs)
-            connection.send(_carry_out(envs[slot], slot, verb, argument, hints))
+            connection.send(envs.carry_out(slot, verb, argument, hints))
     except (EOFError, OSError):
         pass  # the owner is gone
     finally:
-        for env in [*spare, *envs.values()]:
+        envs.close()
+
+
+class _Envs:
+    """A worker's environments: one a slot, made when it is first wanted."""
+
+    def __init__(self, env_id: str, env_kwargs: dict[str, Any]) -> None:
+        self._env_id, self._env_kwargs = env_id, env_kwargs
+        self._spare: list[Any] = []
+        self._slots: dict[int, Any] = {}
+
+    def first_word(self) -> ToolCallSpace | BadInput | InfraError:
+        """Return the action space, or why there is none."""
+        try:
+            self._spare.append(self._make())
+        except (BadInput, InfraError) as error:
+            return error
+        except Exception as error:
+            return InfraError("env_error", _in_one_line(error))
+        space: ToolCallSpace = self._spare[0].action_space
+        return space
+
+    def carry_out(self, slot: int, verb: str, argument: Any, hints: tuple[str, ...]) -> Reply | BadInput:
+        """Reset or step the environment of a slot; what goes wrong there stays there."""
+        if slot not in self._slots and verb == "step":
+            return _failed(slot, "worker_died", "the worker process that held this episode died")
+        try:
+            if slot not in self._slots:
+                self._slots[slot] = self._spare.pop() if self._spare else self._make()
+            return _carry_out(self._slots[slot], slot, verb, argument, hints)
+        except InfraError as error:
+            return _failed(slot, error.kind, error.message)
+        except BadInput as error:
+            return error
+        except Exception as error:  # of an environment that may be anyone's, and is not trusted after it
+            _close(self._slots.pop(slot, None))
+            return _failed(slot, "env_error", _in_one_line(error))
+
+    def close(self) -> None:
+        """Close all of them."""
+        for env in [*self._spare, *self._slots.values()]:
+            _close(env)
+
+    def _make(self) -> Any:
+        try:
+            return make(self._env_id, **self._env_kwargs)
+        except TypeError as error:  # keywords that it does not take
+            raise BadInput(f"{self._env_id} cannot be made: {' '.join(str(error).split())}") from None
+
+
+def _failed(slot: int, kind: str, message: str) -> Reply:
+    return Reply(slot, infra_error={"kind": kind, "message": message})
+
+
+def _close(env: Any) -> None:
+    with contextlib.suppress(Exception):
+        if env is not None:
             env.close()
 
 
-def _carry_out(env: Any, slot: int, verb: str, argument: Any, hints: tuple[str, ...]) -> Reply | BadInput:
+def _in_one_line(error: Exception) -> str:
+    """Say what an environment raised, and where, for whoever wrote it."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{text[:LONGEST_REASON]} ({Path(where.filename).name}, line {where.lineno})"
+
+
+def _carry_out(env: Any, slot: int, verb: str, argument: Any, hints: tuple[str, ...]) -> Reply:
     began = time.perf_counter()
     core: TurnEnv = env.unwrapped
-    try:
-        if verb == "reset":
-            task: Task = argument
-            observation, info = env.reset(seed=task.seed, options={"task": task.id or None, "split": task.split})
-            reward, terminated, truncated = 0.0, False, False
-        else:
-            observation, reward, terminated, truncated, info = env.step(argument)
-        over = terminated or truncated
-        known = {} if over else {hint: _hint(core, hint) for hint in hints}
-    except InfraError as error:
-        return Reply(slot, infra_error={"kind": error.kind, "message": error.message})
-    except BadInput as error:
-        return error
-    except NotImplementedError as error:  # a hint that this task or family has not
-        return BadInput(str(error) or f"{type(core).__name__} offers no {' and no '.join(hints)}")
     if verb == "reset":
+        task: Task = argument
+        observation, info = env.reset(seed=task.seed, options={"task": task.id or None, "split": task.split})
+        reward, terminated, truncated = 0.0, False, False
         info = {**info, "the_task": core.task}
+    else:
+        observation, reward, terminated, truncated, info = env.step(argument)
+    over = terminated or truncated
+    known = {} if over else {hint: _hint(core, hint) for hint in hints}
     seconds = time.perf_counter() - began
     return Reply(slot, observation, reward, terminated, truncated, info, known, seconds, info["infra_error"])
 
@@ -269,6 +315,22 @@ def _hint(core: TurnEnv, name: str) -> Any:
         raise BadInput(
             f"task {core.task.id!r} has no {name}: no oracle or list of elements is written for it"
         ) from None
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Ignore Ctrl-C, as do the processes that start meanwhile, from their first moment on.
+
+    Ctrl-C reaches the whole group of processes; the owner decides what ends. Signals are the main thread's to set.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
 
 
 def _die_with(owner: int) -> None:

@@ -2,6 +2,7 @@
 
 from turngym.envs.core import Outcome, Refused, TurnEnv
 from turngym.envs.registry import Entry, entries, find, make, register
+from turngym.envs.registry import load_entry_points as _load_entry_points
 from turngym.envs.spaces import Tool, ToolCallSpace, Unicode, observation_space
 from turngym.envs.types import (
     TERMINAL,
@@ -52,3 +53,5 @@ __all__ = [
     "observation_space",
     "register",
 ]
+
+_load_entry_points()  # last: third parties' packages import this one

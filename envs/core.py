@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import gymnasium as gym
 import numpy as np
@@ -18,6 +18,7 @@ from turngym.envs.types import (
     Image,
     InfraError,
     Observation,
+    Split,
     StopReason,
     Task,
     ToolCall,
@@ -42,6 +43,12 @@ class Outcome:
     """Text the tool returned, shown with the next observation."""
 
 
+def refuse_split(split: object) -> None:
+    """Raise :class:`BadInput` for what is no split."""
+    if split not in get_args(Split):
+        raise BadInput(f"split must be 'train' or 'test', got {split!r}")
+
+
 class TurnEnv(gym.Env[Observation, ToolCall]):
     """A Gymnasium environment whose actions are tool calls and whose observations are text and images.
 
@@ -59,8 +66,8 @@ class TurnEnv(gym.Env[Observation, ToolCall]):
     """False where starts legitimately look alike whatever the seed."""
 
     def __init__(self, *, max_turns: int | None = None, render_mode: str | None = None) -> None:
-        if max_turns is not None and max_turns < 1:
-            raise BadInput(f"max_turns must be at least 1, got {max_turns}")
+        if max_turns is not None and (type(max_turns) is not int or max_turns < 1):
+            raise BadInput(f"max_turns must be an integer of at least 1, got {max_turns!r}")
         self.render_mode = render_mode
         self._max_turns = max_turns
         self._task: Task | None = None
@@ -114,15 +121,18 @@ class TurnEnv(gym.Env[Observation, ToolCall]):
         """Start an episode.
 
         ``options`` may hold ``task``, a name or a :class:`Task`, and ``split``, which overrides the constructor's.
-        Raises :class:`InfraError` if the world cannot be brought up, :class:`BadInput` for an unknown task.
+        Raises :class:`InfraError` if the world cannot be brought up, :class:`BadInput` for an unknown task or split.
         """
         super().reset(seed=seed)
         options = options or {}
         if unknown := options.keys() - {"task", "split"}:
             raise BadInput(f"unknown reset option {min(unknown)!r}; there is task and split")
         wanted = options.get("task")
+        if not isinstance(wanted, Task | str | None):
+            raise BadInput(f"reset option 'task' must be a name or a Task, got {wanted!r}")
         task = wanted if isinstance(wanted, Task) else self.find_task(wanted, self.np_random)
         task = replace(task, split=options.get("split", task.split))
+        refuse_split(task.split)
         self._turn, self._over, self._signals = 0, True, {}
         instruction = self.start(task, self.np_random)
         limit = self._max_turns if self._max_turns is not None else task.max_turns

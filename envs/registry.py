@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.metadata import entry_points
 from typing import Any
 
 from turngym.envs.types import BadInput
@@ -26,10 +28,16 @@ class Entry:
     """``module:function`` that returns the one command that makes the environment ready here, or None if it is."""
     nondeterministic: bool = False
     kwargs: dict[str, Any] = field(default_factory=dict)
+    solved: str = ""
+    """``module:function`` that lists the tasks with an oracle; empty where all have one."""
 
     def task_names(self) -> list[str]:
         """List the names of this environment's tasks."""
         return list(load(self.tasks)())
+
+    def solved_tasks(self) -> list[str]:
+        """List the names of the tasks that have an oracle."""
+        return list(load(self.solved or self.tasks)())
 
     def what_is_missing(self) -> str | None:
         """Return the command that makes this environment ready here, or None if it is ready."""
@@ -63,9 +71,19 @@ def register(entry: Entry) -> None:
 
 
 def register_envs() -> None:
-    """Register the environments that ship with TurnGym (Gymnasium calls this through its entry-point group)."""
+    """Register the environments that ship with TurnGym: the target of our own entry point."""
     for entry in SHIPPED:
         register(entry)
+
+
+def load_entry_points() -> None:
+    """Call every ``gymnasium.envs`` entry point named ``turngym``, ours and third parties'; warn of those that fail."""
+    for entry in entry_points(group="gymnasium.envs", name="turngym"):
+        try:
+            entry.load()()
+        except Exception as error:  # of a package that may be anyone's, and must not cost us ours
+            said = f"{type(error).__name__}: {error}"
+            warnings.warn(f"the environments of {entry.value!r} are not registered: {said}", stacklevel=2)
 
 
 def entries() -> list[Entry]:
@@ -85,11 +103,20 @@ def find(env_id: str) -> Entry:
 
 
 def make(env_id: str, **kwargs: Any) -> Any:
-    """``gymnasium.make`` with a clear :class:`BadInput` for an unknown id."""
+    """``gymnasium.make`` with a clear :class:`BadInput` for an unknown id, ``module:id`` too."""
     import gymnasium as gym
 
-    if ":" not in env_id and env_id not in gym.registry:
-        find(env_id)
+    module, colon, name = env_id.rpartition(":")
+    if colon:
+        try:
+            importlib.import_module(module)
+        except (ImportError, TypeError, ValueError) as error:  # the last two for what is no module's name
+            why = " ".join(str(error).split())
+            raise BadInput(f"environment {env_id!r}: cannot import {module!r}: {why}") from None
+        if name not in gym.registry:
+            raise BadInput(f"unknown environment {env_id!r}: {module!r} registers no {name!r}")
+    elif name not in gym.registry:
+        find(name)
     return gym.make(env_id, **kwargs)
 
 
@@ -101,5 +128,6 @@ SHIPPED = (
         entry_point="turngym.envs.browser.miniwob:MiniWoBEnv",
         tasks="turngym.envs.browser.miniwob:task_names",
         missing="turngym.envs.browser.miniwob:missing",
+        solved="turngym.envs.browser.miniwob:solved_tasks",
     ),
 )

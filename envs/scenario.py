@@ -156,9 +156,10 @@ def read(name: str, overrides: list[str] | None = None) -> Scenario:
         raise BadInput(f"no scenario {name!r}: not a file, and " + (f"the nearest shipped one is {near[0]!r}" if near
                        else f"the shipped ones are {', '.join(known) or 'none'}"))  # fmt: skip
     try:
-        data = yaml.safe_load(path.read_bytes())
-    except (yaml.YAMLError, OSError) as error:
-        raise BadInput(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+        text = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
+    data = _yaml(text, str(path))
     if not isinstance(data, dict):
         raise BadInput(f"{path}: a scenario is a mapping of keys, got {type(data).__name__}")
     for override in overrides or []:
@@ -176,6 +177,13 @@ def parse(data: dict[str, Any], where: str) -> Scenario:
     return scenario
 
 
+def _yaml(text: str | bytes, where: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date and is none
+        raise BadInput(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
 def _override(data: dict[str, Any], text: str) -> None:
     key, equals, value = text.partition("=")
     if not equals or not key:
@@ -186,10 +194,7 @@ def _override(data: dict[str, Any], text: str) -> None:
         if not isinstance(child, dict):
             raise BadInput(f"--set {text!r}: {parent!r} is not a block of keys")
         data = child
-    try:
-        data[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise BadInput(f"--set {text!r}: not valid YAML: {' '.join(str(error).split())}") from None
+    data[last] = _yaml(value, f"--set {text!r}")
 
 
 def _explain(error: ValidationError) -> str:
@@ -216,7 +221,10 @@ def nearest(word: str, known: list[str]) -> str:
 
 def _check_kwargs(block: EnvironmentBlock, where: str) -> None:
     entry = find(block.id)
-    known = [p for p in inspect.signature(load(entry.entry_point)).parameters if p != "render_mode"]
+    known = [p for p in inspect.signature(load(entry.entry_point)).parameters if p not in ("render_mode", "split")]
+    if "split" in block.kwargs:
+        why = "training is on the train split; what is evaluated is evaluate.split"
+        raise BadInput(f"{where}: environment.split cannot be set: {why}")
     for key in block.kwargs:
         if key not in known:
             raise BadInput(f"{where}: unknown key 'environment.{key}'{nearest(key, known)}")

@@ -84,13 +84,13 @@ class Tool:
         problem = best_match(self._validator.iter_errors(arguments))
         if problem is not None:
             where = ".".join([self.name, *map(str, problem.absolute_path)])
-            return f"{where}: {problem.message}"[:LONGEST_REASON]
+            return f"{where}: {problem.message}"
         # Python's JSON reader takes what JSON does not: NaN, Infinity and half of a surrogate pair.
         for name, value in arguments.items():
             try:
                 json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
             except ValueError:
-                return f"{self.name}.{name}: {value!r} is not finite numbers and Unicode text"[:LONGEST_REASON]
+                return f"{self.name}.{name}: {value!r} is not finite numbers and Unicode text"
         return None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -129,9 +129,12 @@ class ToolCallSpace(gym.Space[ToolCall]):
     def explain(self, call: Any) -> str | None:
         """Say in one line why ``call`` is not in this space, or None if it is."""
         try:
-            return self._explain(call)
+            why = self._explain(call)
         except RecursionError:
             return "the call is nested too deeply"
+        except ValueError:  # Python writes out and reads no whole number of more than 4300 digits
+            return "the call holds a number that is too long"
+        return None if why is None else " ".join(why.splitlines())[:LONGEST_REASON]
 
     def _explain(self, call: Any) -> str | None:
         if not isinstance(call, Mapping) or set(call) != {"name", "arguments"}:

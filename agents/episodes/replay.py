@@ -123,7 +123,7 @@ def replay_episode(episode: Episode, env: gym.Env[Observation, Any]) -> Divergen
     the environment fails now.
     """
     broke = episode.stop_reason is StopReason.INFRA_ERROR
-    seen, _ = env.reset(seed=episode.task.seed, options={"task": episode.task.id})
+    seen, _ = env.reset(seed=episode.task.seed, options={"task": episode.task.id, "split": episode.task.split})
     last = len(episode.turns) - 1
     for index, turn in enumerate(episode.turns):
         found = _compare_seen(index, turn.observation, seen)

@@ -83,6 +83,7 @@ class DevToolsBrowser:
         finally:
             os.close(theirs_in)
             os.close(theirs_out)
+        os.set_blocking(self._write, False)
         _OPEN.add(self)
         self.call("Browser.getVersion")
         self.timeout = timeout
@@ -131,11 +132,15 @@ class DevToolsBrowser:
             if session is not None:
                 message["sessionId"] = session
             data += json.dumps(message).encode() + b"\0"
-        try:
-            while data:
+        # More than the pipe holds waits for the browser to read; it does so however much of its own is still unread.
+        deadline = time.monotonic() + self.timeout
+        while data:
+            if not self._ready(self._write, deadline):
+                raise self.hung()
+            try:
                 del data[: os.write(self._write, data)]
-        except BrokenPipeError:
-            raise self._died() from None
+            except BrokenPipeError:
+                raise self._died() from None
         return ids
 
     def wait(self, number: int) -> Message:
@@ -151,7 +156,7 @@ class DevToolsBrowser:
     def has_answer(self, number: int, within: float = 0.0) -> bool:
         """Whether the answer to the command with this id comes within so many seconds."""
         deadline = time.monotonic() + within
-        while number not in self._answers and self._readable(deadline):
+        while number not in self._answers and self._ready(self._read, deadline):
             self._receive()
         return number in self._answers
 
@@ -164,7 +169,7 @@ class DevToolsBrowser:
         """Wait until an event has come for a session."""
         deadline = time.monotonic() + self.timeout
         while not any(e["method"] == method and e.get("sessionId") == session for e in self._events):
-            if not self._readable(deadline):
+            if not self._ready(self._read, deadline):
                 raise self.hung()
             self._receive()
 
@@ -172,11 +177,12 @@ class DevToolsBrowser:
         """Drop the events that have come for a session."""
         self._events = [event for event in self._events if event.get("sessionId") != session]
 
-    def _readable(self, deadline: float) -> bool:
+    def _ready(self, end: int, deadline: float) -> bool:
+        """Wait until one of the two ends can be used; False after the deadline."""
         if self._pid is None:
             raise InfraError("browser_died", "the browser is gone")
         poll = select.poll()
-        poll.register(self._read, select.POLLIN)
+        poll.register(end, select.POLLOUT if end == self._write else select.POLLIN)
         return bool(poll.poll(max(0.0, deadline - time.monotonic()) * 1000))
 
     def _receive(self) -> None:

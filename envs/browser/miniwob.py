@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Sequence
 from importlib import resources
@@ -17,7 +18,7 @@ from turngym.envs.browser.pool import Backend
 from turngym.envs.browser.protocol import Browser, Event, Move, Page
 from turngym.envs.browser.screen import Node, Screen
 from turngym.envs.browser.view import View
-from turngym.envs.core import Outcome, TurnEnv
+from turngym.envs.core import Outcome, TurnEnv, refuse_split
 from turngym.envs.scenario import nearest
 from turngym.envs.spaces import ToolCallSpace, observation_space
 from turngym.envs.types import BadInput, Element, Image, InfraError, Split, StopReason, Task, ToolCall
@@ -40,6 +41,11 @@ def task_names() -> list[str]:
     return list(catalogue.tasks())
 
 
+def solved_tasks() -> list[str]:
+    """List the tasks that have an oracle."""
+    return list(ORACLES)
+
+
 def missing() -> str | None:
     """Return the command that makes the environment ready here, or None if it is."""
     if catalogue.root() is None:
@@ -47,7 +53,9 @@ def missing() -> str | None:
     try:
         chromium.find()
     except BadInput:
-        return chromium.INSTALL
+        return f"unset {chromium.VARIABLE}" if os.environ.get(chromium.VARIABLE) else chromium.INSTALL
+    if pool.default_backend() == "playwright" and not pool.playwright_is_here():
+        return catalogue.INSTALL
     return None
 
 
@@ -112,8 +120,7 @@ class MiniWoBEnv(TurnEnv):
         super().__init__(max_turns=max_turns, render_mode=render_mode)
         if level != 0:
             raise BadInput(f"level must be 0, got {level}: MiniWoB pages have one level each")
-        if split not in ("train", "test"):
-            raise BadInput(f"split must be 'train' or 'test', got {split!r}")
+        refuse_split(split)
         if observation not in ("screenshot", "elements"):
             raise BadInput(f"observation must be 'screenshot' or 'elements', got {observation!r}")
         if backend not in (None, *get_args(Backend)):
@@ -274,11 +281,11 @@ class MiniWoBEnv(TurnEnv):
 
 
 def _check_name(task: str) -> None:
-    if task not in catalogue.tasks():
-        raise BadInput(f"unknown MiniWoB task {task!r}{nearest(task, task_names())}")
+    if task not in task_names():
+        raise BadInput(f"unknown MiniWoB task {task!r}{nearest(str(task), task_names())}")
 
 
 def _size(size: Sequence[int]) -> tuple[int, int]:
-    if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
-        raise BadInput(f"image_size must be two positive integers [width, height], got {size!r}")
-    return int(size[0]), int(size[1])
+    if isinstance(size, Sequence) and len(size) == 2 and all(type(side) is int and side > 0 for side in size):
+        return size[0], size[1]
+    raise BadInput(f"image_size must be two positive integers [width, height], got {size!r}")

@@ -8,11 +8,12 @@ import os
 import random
 import signal
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NoAnswer
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from PIL import Image as Pictures
@@ -26,6 +27,9 @@ from turngym.envs.types import Image, InfraError
 
 T = TypeVar("T")
 
+PATIENCE = 5.0
+"""Longest wait for a browser to close until more is done about it, seconds."""
+
 
 class PlaywrightBrowser:
     """A browser that Playwright drives. ``timeout`` is the longest wait for an answer, in seconds.
@@ -38,18 +42,20 @@ class PlaywrightBrowser:
         self.timeout = timeout
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="turngym-playwright")
         self._alive = True
-        self._owner = os.getpid()
         self._driver: int | None = None
+        self._pipe: IO[bytes] | None = None
         self._playwright: Playwright | None = None
         self._browser: PlaywrightsBrowser | None = None
         executable = path or chromium.find()
         self.do(lambda: self._launch(executable), LAUNCH_TIMEOUT)
+        _OPEN.add(self)
 
     def _launch(self, path: str) -> None:
         state = random.getstate()
-        self._playwright = sync_playwright().start()
+        manager = sync_playwright()
+        self._playwright = manager.start()
         random.setstate(state)  # Playwright draws its call ids from the global generator, which is not ours to move.
-        self._driver = _child_of_this_thread()
+        self._driver, self._pipe = _driver_of(manager)
         self._browser = self._playwright.chromium.launch(
             timeout=LAUNCH_TIMEOUT * 1000,
             executable_path=path,
@@ -60,8 +66,8 @@ class PlaywrightBrowser:
 
     @property
     def alive(self) -> bool:
-        """Whether it can still be used: not by a forked child, in which Playwright's thread does not exist."""
-        return self._alive and self._owner == os.getpid()
+        """Whether it can still be used."""
+        return self._alive
 
     def do(self, work: Callable[[], T], timeout: float | None = None) -> T:
         """Do work in Playwright's thread, with a time limit, and turn its errors into ours."""
@@ -90,8 +96,14 @@ class PlaywrightBrowser:
 
     def close(self) -> None:
         """Close the browser and Playwright."""
-        if self.alive:
+        if self._alive:
             self._end(hung=False)
+
+    def abandon(self) -> None:
+        """Let go of the driver, in a forked child: Playwright's thread does not exist there."""
+        self._alive = False
+        if self._pipe is not None:
+            self._pipe.close()
 
     def _connected(self) -> bool:
         return self._browser is not None and self._browser.is_connected()
@@ -99,17 +111,37 @@ class PlaywrightBrowser:
     def _end(self, *, hung: bool) -> None:
         """Stop the driver: it takes the browser and its temporary folders with it."""
         self._alive = False
-        if hung and self._driver is not None:
-            # Playwright's thread waits for the browser; told to terminate, the driver cleans up and lets it go.
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._driver, signal.SIGTERM)
-        with contextlib.suppress(NoAnswer, Error):
-            self._thread.submit(self._stop).result(self.timeout)
+        _OPEN.discard(self)
+        stopping = self._thread.submit(self._stop)
+        # Playwright's thread waits for a browser that hangs. Told to terminate, the driver closes the browser, cleans
+        # up and lets the thread go; told again, it kills a browser that does not close.
+        for terminate in (hung, True, True):
+            if terminate and self._driver is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self._driver, signal.SIGTERM)
+            with contextlib.suppress(NoAnswer, Error):
+                stopping.result(min(self.timeout, PATIENCE))
+            if stopping.done():
+                break
         self._thread.shutdown(wait=False)
 
     def _stop(self) -> None:
         if self._playwright is not None:
             self._playwright.stop()
+
+
+_OPEN: weakref.WeakSet[PlaywrightBrowser] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    # The driver ends when its pipe is closed: a forked child, which has a copy, must not keep it from that.
+    for browser in list(_OPEN):
+        browser.abandon()
+    _OPEN.clear()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class PlaywrightPage:
@@ -172,8 +204,20 @@ class PlaywrightPage:
                 keyboard.insert_text(text)
 
 
+def _driver_of(manager: Any) -> tuple[int | None, IO[bytes] | None]:
+    """Return the process id of Playwright's driver and the pipe that it listens to.
+
+    The driver must be ended when it waits for a browser that hangs. Playwright does not show it; if a later version
+    keeps it elsewhere, Linux still knows.
+    """
+    try:
+        process = manager._client._transport._proc
+        return process.pid, process.stdin.get_extra_info("pipe")
+    except AttributeError:
+        return _child_of_this_thread(), None
+
+
 def _child_of_this_thread() -> int | None:
-    """Return the process id of Playwright's driver, which must be ended when it waits for a browser that hangs."""
     children = Path(f"/proc/self/task/{threading.get_native_id()}/children")
     pids = children.read_text().split() if children.exists() else []
     return int(pids[0]) if pids else None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Literal
 
-from turngym.envs.browser import chromium
+from turngym.envs.browser import catalogue, chromium
 from turngym.envs.browser.protocol import TIMEOUT, Browser
 from turngym.envs.types import BadInput
 
@@ -32,6 +33,11 @@ def default_backend() -> Backend:
     return "devtools" if chromium.headless_shell() else "playwright"
 
 
+def playwright_is_here() -> bool:
+    """Whether the playwright package is installed; it is not imported."""
+    return find_spec("playwright") is not None
+
+
 def launch(backend: Backend) -> Browser:
     """Start a browser of one's own."""
     timeout = _timeout()
@@ -43,6 +49,8 @@ def launch(backend: Backend) -> Browser:
                 raise BadInput(f"backend 'devtools' needs a headless shell: run `{chromium.INSTALL}`")
             return DevToolsBrowser(timeout=timeout)
         case "playwright":
+            if not playwright_is_here():
+                raise BadInput(f"backend 'playwright' needs the playwright package: run `{catalogue.INSTALL}`")
             from turngym.envs.browser.playwright_backend import PlaywrightBrowser
 
             return PlaywrightBrowser(timeout=timeout)

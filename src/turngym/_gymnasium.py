@@ -1,8 +1,8 @@
 """Make ``gymnasium.make("turngym/...")`` work without an import of turngym.
 
 Gymnasium 1.0 stopped loading its own ``gymnasium.envs`` entry-point group. A ``.pth`` file beside this package imports
-this module at interpreter start (a tenth of a millisecond); when gymnasium is imported, and only then, the entries of
-that group which are named ``turngym`` are loaded: ours, and those of packages made with ``turngym new-env``.
+this module at interpreter start (a tenth of a millisecond); when gymnasium is imported, and only then, so is
+``turngym.envs``, which registers our environments and those of third parties' packages.
 """
 
 import sys
@@ -10,31 +10,36 @@ from types import ModuleType
 from typing import Any
 
 
-def load_entry_points() -> None:
-    """Call every ``gymnasium.envs`` entry point named ``turngym``."""
-    from importlib.metadata import entry_points
+def import_environments() -> None:
+    """Import ``turngym.envs``; where that fails, warn, for gymnasium itself is sound."""
+    try:
+        import turngym.envs  # noqa: F401
+    except Exception as error:
+        import warnings
 
-    for entry in entry_points(group="gymnasium.envs", name="turngym"):
-        entry.load()()
+        said = f"{type(error).__name__}: {error}"
+        warnings.warn(f"the environments of turngym are not registered: {said}", stacklevel=2)
 
 
 class AfterGymnasium:
-    """A meta path finder that runs :func:`load_entry_points` once gymnasium has been imported."""
+    """A meta path finder that runs :func:`import_environments` once gymnasium has been imported."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """Wrap gymnasium's own loader; leave every other module alone."""
         if name != "gymnasium":
             return None
-        sys.meta_path.remove(self)
-        from importlib.util import find_spec
-
-        spec = find_spec(name)
+        # Found by the others. This one stays until gymnasium is executed: to look for a module is not to import it.
+        others = [finder for finder in sys.meta_path if finder is not self and hasattr(finder, "find_spec")]
+        found = (finder.find_spec(name, path, target) for finder in others)
+        spec = next((spec for spec in found if spec is not None), None)
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
 
             def exec_module(module: ModuleType) -> None:
                 execute(module)
-                load_entry_points()
+                if self in sys.meta_path:
+                    sys.meta_path.remove(self)
+                import_environments()
 
             spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec

@@ -54,6 +54,8 @@ def test_failures_of_ours_are_counted_and_not_timed():
     ("arguments", "says"),
     [
         ({"env_id": "turngym/MiniWob-v0"}, "did you mean 'turngym/MiniWoB-v0'"),
+        ({"env_id": "nosuch:X-v0"}, "cannot import 'nosuch'"),
+        ({"env_id": "lanterns:X-v0"}, "unknown environment 'lanterns:X-v0'"),
         ({"env_id": LANTERNS, "task": "juggle"}, "juggle"),
         ({"env_id": LANTERNS, "seconds": 0}, "seconds > 0"),
         ({"env_id": LANTERNS, "workers": 0}, "at least 1 worker"),

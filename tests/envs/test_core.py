@@ -1,5 +1,7 @@
 """TurnEnv: what it does for every family, seen through the lanterns."""
 
+import re
+
 import gymnasium as gym
 import lanterns
 import numpy as np
@@ -76,7 +78,19 @@ def test_options_pick_a_split_over_the_constructors():
     assert env.look()[0].max() % 2 == 1
 
 
-@pytest.mark.parametrize(("options", "says"), [({"task": "juggle"}, "juggle"), ({"taks": "count"}, "taks")])
+UNUSABLE = [
+    ({"task": "juggle"}, "juggle"),
+    ({"taks": "count"}, "taks"),
+    ({"split": "tset"}, "split must be 'train' or 'test', got 'tset'"),
+    ({"split": None}, "split must be"),
+    ({"split": ["test"]}, "split must be"),
+    ({"task": Task("count", split="tset")}, "split must be"),
+    ({"task": 5}, "reset option 'task' must be a name or a Task, got 5"),
+    ({"task": ["count"]}, "reset option 'task'"),
+]
+
+
+@pytest.mark.parametrize(("options", "says"), UNUSABLE)
 def test_unusable_options_are_bad_input(options, says):
     with pytest.raises(BadInput, match=says):
         lanterns.Lanterns().reset(seed=0, options=options)
@@ -89,8 +103,9 @@ def test_max_turns_overrides_the_task_and_must_be_positive():
     *_, truncated, info = env.step(WAIT)
     assert truncated
     assert info["stop_reason"] == "turn_limit"
-    with pytest.raises(BadInput, match="max_turns must be at least 1, got 0"):
-        lanterns.Lanterns(max_turns=0)
+    for wrong in (0, -1, "abc", "3", 2.5, True, [3]):
+        with pytest.raises(BadInput, match=re.escape(f"max_turns must be an integer of at least 1, got {wrong!r}")):
+            lanterns.Lanterns(max_turns=wrong)
 
 
 def test_the_oracles_calls_succeed(env):

@@ -1,5 +1,6 @@
 """The registry: environments by id, found by Gymnasium, imported only when made."""
 
+import os
 import subprocess
 import sys
 
@@ -31,15 +32,63 @@ def registered(monkeypatch):
     del gym.registry[LANTERNS.id]
 
 
-def python(script):
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+def run(script, **environment):
+    command = [sys.executable, "-c", script]
+    environment = {**os.environ, **environment}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
     assert done.returncode == 0, done.stderr
-    return done.stdout.split()
+    return done
+
+
+def python(script):
+    return run(script).stdout.split()
+
+
+def package(folder, name, source):
+    """Lay out an installed package of that name, whose entry point is its function ``register``."""
+    about = folder / f"{name}-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(f"[gymnasium.envs]\nturngym = {name}:register\n")
+    (folder / f"{name}.py").write_text(source)
 
 
 def test_gymnasium_finds_every_shipped_id_without_an_import_of_turngym():
     script = "import gymnasium, sys; print(*[i for i in gymnasium.registry if i.startswith('turngym/')])"
     assert python(script) == [entry.id for entry in SHIPPED]
+
+
+def test_to_look_for_gymnasium_is_not_to_import_it():
+    look = "from importlib.util import find_spec; assert find_spec('gymnasium') and find_spec('gymnasium')"
+    script = f"{look}; import gymnasium; print(*[i for i in gymnasium.registry if i.startswith('turngym/')])"
+    assert python(script) == [entry.id for entry in SHIPPED]
+
+
+OTHERS = """
+from turngym.envs import Entry, register as add
+
+def register():
+    add(Entry("others/Env-v0", "others", "Another's.", "others:Env", "others:tasks", "others:missing"))
+"""
+
+
+@pytest.mark.parametrize("first", ["gymnasium", "turngym.envs"])
+def test_a_package_that_breaks_costs_only_its_own_environments(first, tmp_path):
+    package(tmp_path, "broken", "raise RuntimeError('out of order')")
+    package(tmp_path, "others", OTHERS)
+    script = (
+        f"import {first}, gymnasium; print(*[i for i in gymnasium.registry if i.startswith(('turngym/', 'others/'))])"
+    )
+    done = run(script, PYTHONPATH=str(tmp_path))
+    assert set(done.stdout.split()) == {"others/Env-v0", *(entry.id for entry in SHIPPED)}
+    assert done.stderr.count("Warning: the environments of") == 1
+    assert "'broken:register' are not registered: RuntimeError: out of order" in done.stderr
+
+
+def test_gymnasium_is_imported_even_where_turngym_cannot_be():
+    done = run("import sys; sys.modules['turngym.envs'] = None; import gymnasium; print(gymnasium.__name__)")
+    assert done.stdout.split() == ["gymnasium"]
+    assert "the environments of turngym are not registered: ModuleNotFoundError: " in done.stderr
 
 
 def test_finding_them_imports_no_family():
@@ -51,7 +100,7 @@ def test_entries_and_find(registered):
     assert registered in entries()
     assert find("test/Lanterns-v0") is registered
     assert {entry.id for entry in SHIPPED} <= {entry.id for entry in entries()}
-    assert registered.task_names() == ["count"]
+    assert registered.task_names() == registered.solved_tasks() == ["count"]
     assert registered.what_is_missing() is None
 
 
@@ -62,6 +111,15 @@ def test_an_unknown_id_is_bad_input_that_names_the_nearest(registered):
         make("test/Lantern-v0")
     with pytest.raises(BadInput, match=r"unknown environment 'zzz'; there is .*turngym/MiniWoB-v0"):
         find("zzz")
+    with pytest.raises(BadInput, match="unknown environment 'lanterns:Lantern-v0': 'lanterns' registers no"):
+        make("lanterns:Lantern-v0")
+
+
+@pytest.mark.parametrize("env_id", ["nosuch:X-v0", "no such:X-v0", ":X-v0", ".x:X-v0", "a:b:X-v0"])
+def test_a_module_that_cannot_be_imported_is_bad_input(env_id):
+    with pytest.raises(BadInput, match=f"environment '{env_id}': cannot import") as refusal:
+        make(env_id)
+    assert "\n" not in str(refusal.value)
 
 
 def test_make_passes_keywords_over_the_registered_ones(registered):
@@ -95,4 +153,5 @@ def test_what_ships_is_complete(entry):
     assert entry.id.startswith("turngym/")
     assert entry.about.endswith(".")
     assert len(entry.task_names()) == len(set(entry.task_names())) > 0
+    assert 0 < len(entry.solved_tasks()) == len(set(entry.solved_tasks()) & set(entry.task_names()))
     assert issubclass(load(entry.entry_point), gym.Env)

@@ -139,6 +139,43 @@ def test_calls_nested_beyond_measure_are_refused(space):
         assert space.explain(bad)
 
 
+LONG = 10**5000
+"""A whole number that Python does not write out."""
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        call("click", x=LONG, y=1),
+        call("click", x=[LONG], y=1),
+        call("type", text=LONG),
+        {"name": LONG, "arguments": {}},
+        {"name": "wait", "arguments": [LONG]},
+        {"name": "wait", "arguments": {LONG: 1}},
+        call("", error=LONG),
+        [LONG],
+        LONG,
+    ],
+    ids=lambda bad: type(bad).__name__,  # pytest would write them out
+)
+def test_numbers_long_beyond_measure_are_refused(space, bad):
+    assert space.explain(bad) == "the call holds a number that is too long"
+
+
+def test_a_long_number_is_refused_where_any_number_goes():
+    assert ToolCallSpace([RICH]).explain(call("rich", whole=LONG))
+    assert "number that is too long" in ToolCallSpace([Tool("set", "Set it.", {"to": {}})]).explain(
+        call("set", to=LONG)
+    )
+
+
+def test_the_reason_of_a_completion_without_a_call_is_one_line_of_bounded_length(space):
+    assert space.explain(call("", error="no call:\n<think>\r\nhm\u2028")) == "no call: <think> hm"
+    assert len(space.explain(call("", error="x" * 10_000))) == 300
+    assert space.explain(call("", error="")) == ""
+    assert "\n" not in space.explain(call("click", x=np.zeros((3, 3)), y=1))
+
+
 def test_tools_are_in_function_calling_form(space):
     click = space.tools[0]
     assert click == {

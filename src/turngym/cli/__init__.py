@@ -22,7 +22,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         # Inside the try, so that Ctrl-C during the first tenth of a second is one line too.
-        from turngym.cli.app import run
+        from turngym.cli.output import stdout_for_the_answer
+
+        with stdout_for_the_answer():  # third parties register their environments now
+            from turngym.cli.app import run
 
         return run(list(sys.argv[1:] if argv is None else argv))
     except KeyboardInterrupt:

@@ -27,7 +27,8 @@ def add_to(app: typer.Typer) -> None:
 
 def list_all(json: Json = False) -> None:
     """List environments and scenarios: what each needs, and the one command that makes it ready here."""
-    answer = {"environments": _environments(), "scenarios": _scenarios()}
+    with stdout_for_the_answer():
+        answer = {"environments": _environments(), "scenarios": _scenarios()}
     if json:
         print_json(answer)
         return

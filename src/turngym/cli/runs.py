@@ -81,15 +81,16 @@ def train(
     """Run a whole recipe: warm start, reinforcement learning, evaluation, report."""
     from turngym.envs.scenario import read
 
-    recipe = read(scenario, set_)
-    _need_trainer()
-    from turngym.trainers.recipe import train as run_recipe
+    with stdout_for_the_answer():
+        recipe = read(scenario, set_)
+        _need_trainer()
+        from turngym.trainers.recipe import train as run_recipe
 
-    run = out or (_newest_run(recipe.name) if resume else _new_run(recipe.name))
-    changes = [word for change in set_ or () for word in ("--set", change)]
-    go_on = shlex.join(["turngym", "train", scenario, *changes, "--out", str(run), "--resume"])
-    with stdout_for_the_answer(), _kept_in(run, f"go on with: {go_on}"):
-        answer = run_recipe(recipe, out=run, resume=resume, report=_teller())
+        run = out or (_newest_run(recipe.name) if resume else _new_run(recipe.name))
+        changes = [word for change in set_ or () for word in ("--set", change)]
+        go_on = shlex.join(["turngym", "train", scenario, *changes, "--out", str(run), "--resume"])
+        with _kept_in(run, f"go on with: {go_on}"):
+            answer = run_recipe(recipe, out=run, resume=resume, report=_teller())
     if json:
         print_json(answer)
     else:
@@ -119,24 +120,25 @@ def evaluate(
         raise BadInput("eval needs exactly one of --checkpoint DIR, --policy NAME and --api URL")
     if (api is None) != (model is None):
         raise BadInput("--api URL and --model NAME go together")
-    recipe = read(scenario, set_)
-    if checkpoint is not None:
-        _need_trainer()
-    from turngym.trainers.evaluate import evaluate as measure
+    with stdout_for_the_answer():
+        recipe = read(scenario, set_)
+        if checkpoint is not None:
+            _need_trainer()
+        from turngym.trainers.evaluate import evaluate as measure
 
-    # A name of its own: `train --resume` looks for the newest folder of the recipe's.
-    run = out or _new_run(f"{recipe.name}-eval")
-    with stdout_for_the_answer(), _kept_in(run):
-        answer = measure(
-            recipe,
-            checkpoint=checkpoint,
-            policy=policy,
-            api=api,
-            model=model,
-            episodes=episodes,
-            split=split,
-            out=run,
-        )
+        # A name of its own: `train --resume` looks for the newest folder of the recipe's.
+        run = out or _new_run(f"{recipe.name}-eval")
+        with _kept_in(run):
+            answer = measure(
+                recipe,
+                checkpoint=checkpoint,
+                policy=policy,
+                api=api,
+                model=model,
+                episodes=episodes,
+                split=split,
+                out=run,
+            )
     print_json(answer) if json else figures(answer, recipe.name)
 
 

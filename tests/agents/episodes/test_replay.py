@@ -10,7 +10,10 @@ from PIL import Image
 
 from turngym.agents.episodes.replay import draw, replay
 from turngym.agents.episodes.store import EpisodeStore
-from turngym.envs.types import BadInput, InfraError, StopReason, ToolCall
+from turngym.agents.policies import oracle
+from turngym.agents.rollout import Start, rollout
+from turngym.agents.workers import EnvPool
+from turngym.envs.types import BadInput, InfraError, StopReason, Task, ToolCall
 
 
 @pytest.fixture
@@ -154,6 +157,14 @@ def test_a_recording_cannot_choose_a_module_to_import(store, tmp_path, play):
     store.add([changed(play("a", 1), env_id="antigravity:test/Lights-v0")])
     with pytest.raises(BadInput, match="unknown environment 'antigravity:test/Lights-v0'"):
         again(store, tmp_path)
+
+
+def test_an_episode_of_the_test_split_is_replayed_there(store, tmp_path):
+    held_out = Start("held-out", Task("click-color", seed=3, split="test"))
+    kwargs = {"task": "click-color", "backend": "fake"}
+    with EnvPool("turngym/MiniWoB-v0", kwargs, workers=1, hints=("solution",)) as pool:
+        store.add(rollout(pool, oracle(), [held_out]))
+    assert again(store, tmp_path)["identical"] == 1
 
 
 def test_keywords_that_no_longer_fit(store, tmp_path, play):

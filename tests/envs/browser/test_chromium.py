@@ -1,5 +1,6 @@
 import os
 import stat
+import sys
 
 import pytest
 
@@ -51,7 +52,18 @@ def test_a_variable_that_leads_nowhere_is_named(empty_machine, monkeypatch):
     monkeypatch.setenv(chromium.VARIABLE, os.fspath(empty_machine / "nothing"))
     with pytest.raises(BadInput, match=r"TURNGYM_CHROMIUM=.*nothing: not an executable"):
         chromium.find()
-    assert missing() is not None
+    assert missing() == "unset TURNGYM_CHROMIUM"
+
+
+def test_a_browser_that_playwright_must_drive_needs_playwright(empty_machine, monkeypatch):
+    executable(empty_machine, "chromium")
+    assert missing() is None
+    monkeypatch.setitem(sys.modules, "playwright", None)
+    assert missing() == "pip install 'turngym[browser]'"
+    with pytest.raises(BadInput, match=r"needs the playwright package: run `pip install 'turngym\[browser\]'`"):
+        pool.launch("playwright")
+    executable(empty_machine, "chromium-headless-shell")
+    assert missing() is None
 
 
 @pytest.mark.parametrize("text", ["soon", "0", "-1", "inf", "nan"])

@@ -1,16 +1,19 @@
 """Nothing outlives its owner, and what breaks is told and replaced. Real browsers, really killed."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from turngym.envs.browser import pool
+from turngym.envs.browser import playwright_backend, pool
 from turngym.envs.browser.miniwob import MiniWoBEnv
+from turngym.envs.browser.protocol import Key
 
 pytestmark = pytest.mark.browser
 
@@ -31,7 +34,7 @@ sys.stdin.read()
 FORKED = """
 import os, sys, time
 from turngym.envs.browser import pool
-browser = pool.launch("devtools")
+browser = pool.launch(sys.argv[1])
 child = os.fork()
 if child == 0:
     print("ready", flush=True)
@@ -67,6 +70,16 @@ def keeps_books(pid):
         return "multiprocessing.resource_tracker" in Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:
         return False
+
+
+def browsers_of(pids):
+    return [pid for pid in pids if "chrom" in Path(f"/proc/{pid}/cmdline").read_text().partition("\0")[0]]
+
+
+def send(number, pids):
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def running(pids):
@@ -118,8 +131,9 @@ def test_a_killed_owner_leaves_neither_browser_nor_file(tmp_path, backend):
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(("playwright", "org.chromium"))] == []
 
 
-def test_a_forked_child_does_not_keep_its_parents_browser(tmp_path):
-    owner = start(FORKED, tmp_path)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_forked_child_does_not_keep_its_parents_browser(tmp_path, backend):
+    owner = start(FORKED, tmp_path, backend)
     forked = next(pid for pid in descendants(owner.pid) if "python" in Path(f"/proc/{pid}/exe").resolve().name)
     browsers = descendants(owner.pid) - {forked}
     assert browsers
@@ -134,9 +148,7 @@ def test_a_forked_child_does_not_keep_its_parents_browser(tmp_path):
 def test_a_killed_browser_ends_the_episode_as_ours_and_is_replaced(env):
     first, _ = env.reset(seed=3)
     before = descendants(os.getpid())
-    killed = [pid for pid in before if "chrom" in Path(f"/proc/{pid}/cmdline").read_text().partition("\0")[0]]
-    for pid in killed:
-        os.kill(pid, signal.SIGKILL)
+    send(signal.SIGKILL, browsers_of(before))
     _, reward, terminated, truncated, info = env.step(WAIT)
     assert (reward, terminated, truncated, info["stop_reason"]) == (0.0, False, True, "infra_error")
     assert info["infra_error"]["kind"] == "browser_died"
@@ -157,6 +169,47 @@ def test_a_page_that_hangs_is_given_up_and_its_browser_replaced(env):
     again, _ = env.reset(seed=3)
     assert (again["images"][0] == first["images"][0]).all()
     assert not end(before)
+
+
+def test_a_browser_that_is_stopped_is_given_up_whatever_it_is_sent(env):
+    env.reset(seed=3)
+    env._browser.timeout = 3.0
+    before = descendants(os.getpid())
+    browsers = browsers_of(before)
+    send(signal.SIGSTOP, browsers)
+    # Should the step wait for the browser for ever, it goes on after a while, and the test fails.
+    watchdog = threading.Timer(PATIENCE, send, (signal.SIGCONT, browsers))
+    watchdog.start()
+    *_, info = env.step({"name": "type", "arguments": {"text": 1000 * "more than a pipe holds, "}})
+    watchdog.cancel()
+    assert info["infra_error"]["kind"] == "browser_hung"
+    assert env.reset(seed=3)[1]["infra_error"] is None
+    assert not end(before)
+
+
+def test_a_browser_reads_on_while_what_it_says_is_not_read():
+    """Otherwise both pipes could be full, and each side wait for the other."""
+    browser = pool.launch("devtools")
+    page = browser.new_page((160, 210))
+    page.evaluate("addEventListener('keydown', () => console.log('x'.repeat(1000))), 0")
+    browser.call("Runtime.enable", session=page._session)
+    page.interact([Key("a")] * 2000, "0")
+    assert page.evaluate("1 + 1") == 2
+    browser.close()
+
+
+def test_playwrights_driver_is_known_wherever_there_is_no_proc(monkeypatch):
+    monkeypatch.setattr(playwright_backend, "_child_of_this_thread", lambda: None)
+    browser = pool.launch("playwright")
+    assert browser._driver in descendants(os.getpid()) - set(browsers_of(descendants(os.getpid())))
+    browser.close()
+    assert not end({browser._driver})
+
+
+def test_playwrights_driver_is_known_wherever_playwright_keeps_it():
+    browser = pool.launch("playwright")
+    assert browser.do(lambda: playwright_backend._driver_of(object())) == (browser._driver, None)
+    browser.close()
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
