@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from turngym.agents.episodes.store import EpisodeStore
+from turngym.agents.episodes.recording import recorder, refuse_folder
 from turngym.agents.policies import BUILT_IN, built_in, draw_seeds
-from turngym.agents.rollout import Start, stream
+from turngym.agents.rollout import Start, all_broke, stream
 from turngym.agents.workers import EnvPool
 from turngym.envs import BadInput, Episode, StopReason, Task, find
 
@@ -40,6 +40,8 @@ def play(
         names, solved = entry.task_names(), entry.solved_tasks()
         if set(solved) < set(names):
             raise BadInput(f"{len(solved)} of the {len(names)} tasks of {env_id} have an oracle: give one with --task")
+    if out is not None:
+        refuse_folder(out)
     began = time.monotonic()
     starts = [
         Start(f"play-{index:05d}", Task(task or "", seed=reset_seed))
@@ -50,13 +52,12 @@ def play(
         pool = stack.enter_context(EnvPool(env_id, env_kwargs, workers=min(workers, episodes), hints=hints))
         acting = built_in(policy, pool.action_space, seed)
 
+        keep = None if out is None else recorder(out, stack)
+
         def made() -> Iterator[Episode]:
-            store: EpisodeStore | None = None
             for _, episode in stream(pool, acting, starts, phase="play", min_batch=1):
-                if out is not None:
-                    # Opened by the first episode, so that a mistake in the arguments leaves no empty run behind.
-                    store = store or stack.enter_context(EpisodeStore(out / "episodes.db", "a"))
-                    store.add([episode])
+                if keep is not None:
+                    keep([episode])
                 if on_episode is not None:
                     on_episode(episode)
                 yield episode
@@ -66,21 +67,27 @@ def play(
 
 
 def totals(episodes: Iterable[Episode]) -> dict[str, Any]:
-    """Count episodes and average the sound ones: failures of ours are counted, never averaged."""
-    sound, broken, successes, reward, turns = 0, 0, 0, 0.0, 0
+    """Count episodes and average the sound ones: failures of ours are counted, never averaged.
+
+    Raises :class:`InfraError` that names the first failure where all of them broke: there is nothing to average.
+    """
+    sound, successes, reward, turns = 0, 0, 0.0, 0
+    broken: list[Episode] = []
     for episode in episodes:
         if episode.stop_reason is StopReason.INFRA_ERROR:
-            broken += 1
+            broken.append(episode)
             continue
         sound += 1
         successes += episode.success
         reward += episode.reward
         turns += len(episode.turns)
+    if not sound:
+        all_broke(broken)
     count = max(sound, 1)
     return {
         "episodes": sound,
         "success_rate": successes / count,
         "mean_reward": reward / count,
         "mean_turns": turns / count,
-        "infra_errors": broken,
+        "infra_errors": len(broken),
     }

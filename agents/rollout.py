@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict, Unpack
 
 from turngym.agents.workers import EnvPool, Reply
 from turngym.envs import (
@@ -95,18 +95,24 @@ class _Live:
     policy_seconds: float = 0.0
 
 
+class How(TypedDict, total=False):
+    """Keywords of :func:`stream`."""
+
+    phase: str
+    step: int
+    retries: int
+    min_batch: int | None
+
+
 def rollout(
     pool: EnvPool,
     policy: Policy,
     starts: Iterable[Start],
     *,
-    phase: str = "",
-    step: int = 0,
-    retries: int = 1,
-    min_batch: int | None = None,
     keep: Callable[[list[Episode]], None] | None = None,
+    **how: Unpack[How],
 ) -> list[Episode]:
-    """Make the episodes of ``starts`` and return them in that order; the other keywords are those of :func:`stream`.
+    """Make the episodes of ``starts`` and return them in that order; ``how`` are the keywords of :func:`stream`.
 
     ``keep`` is given each episode soon after it is over, and whatever happens, an interrupt too, all that were
     finished; the same one may come twice.
@@ -122,7 +128,7 @@ def rollout(
             kept = count
 
     try:
-        for item in stream(pool, policy, starts, phase=phase, step=step, retries=retries, min_batch=min_batch):
+        for item in stream(pool, policy, starts, **how):
             made.append(item)
             if len(made) - kept >= KEEP_EVERY:
                 keep_new()
@@ -132,15 +138,18 @@ def rollout(
 
 
 def sound(episodes: Sequence[Episode]) -> list[Episode]:
-    """Return the episodes that did not end by a failure of ours.
-
-    Raises :class:`InfraError` that names the first failure where all of them did: there is nothing to count then.
-    """
+    """Return the episodes that did not end by a failure of ours; :class:`InfraError` where all of them did."""
     found = [episode for episode in episodes if episode.stop_reason is not StopReason.INFRA_ERROR]
-    if episodes and not found:
+    if not found:
+        all_broke(episodes)
+    return found
+
+
+def all_broke(episodes: Sequence[Episode]) -> None:
+    """Raise :class:`InfraError` that names the first failure of ``episodes``, if there are any."""
+    if episodes:
         first = episodes[0].infra_error or {"kind": "infra_error", "message": "no reason was recorded"}
         raise InfraError(first["kind"], f"all {len(episodes)} episodes broke, the first by: {first['message']}")
-    return found
 
 
 def stream(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from turngym.agents.episodes.recording import Keep, recorder, refuse_folder
 from turngym.agents.episodes.rundata import wilson
-from turngym.agents.episodes.store import EpisodeStore
 from turngym.agents.language import LanguagePolicy, refuse_unknown, system_prompt
 from turngym.agents.play import totals
 from turngym.agents.policies import BUILT_IN, built_in, draw_seeds
@@ -19,9 +18,6 @@ from turngym.agents.workers import EnvPool
 from turngym.envs import BadInput, Episode, Task
 from turngym.envs.scenario import EvaluateBlock, Scenario
 from turngym.trainers.files import disk_errors, write_whole
-
-Keep = Callable[[list[Episode]], None]
-"""Takes episodes that are over; the same one may come twice."""
 
 
 def held_out(
@@ -110,13 +106,13 @@ def evaluate(
     if split not in (None, "train", "test"):
         raise BadInput(f"unknown split {split!r}; there is train and test")
     if out is not None:
-        _refuse_folder(out)
+        refuse_folder(out)
     wanted: dict[str, Any] = {"episodes": episodes, "split": split}
     settings = scenario.evaluate.model_copy(update={k: v for k, v in wanted.items() if v is not None})
     acting = _acting(scenario, settings, checkpoint=checkpoint, policy=policy, api=api, model=model)
     with ExitStack() as stack:
         pool = stack.enter_context(pool_of(scenario, ("solution",) if policy == "oracle" else ()))
-        keep = None if out is None else _keeper(out, stack)
+        keep = None if out is None else recorder(out, stack)
         found = held_out(pool, acting(pool), task_of(scenario), settings, phase="eval", keep=keep)
     answer = {**found, "run": None if out is None else str(out)}
     if out is not None:
@@ -153,24 +149,3 @@ def _acting(
     if settings.temperature is not None:
         block = block.model_copy(update={"temperature": settings.temperature})
     return lambda pool: ChatPolicy(api, model or "", block, pool.action_space)
-
-
-def _refuse_folder(out: Path) -> None:
-    """Raise :class:`BadInput` now for a folder that nothing could be kept in later."""
-    if any((out / name).exists() for name in ("run.yaml", "episodes.db", "summary.json")):
-        raise BadInput(f"{out} holds a run already: choose another --out")
-    there = next(path for path in (out, *out.absolute().parents) if path.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise BadInput(f"{out}: {there} is no folder that can be written to")
-
-
-def _keeper(out: Path, stack: ExitStack) -> Keep:
-    """Return what stores episodes in ``out``; the first ones open it, so that a mistake leaves no empty run behind."""
-    opened: list[EpisodeStore] = []
-
-    def keep(episodes: list[Episode]) -> None:
-        if not opened:
-            opened.append(stack.enter_context(EpisodeStore(out / "episodes.db", "a")))
-        opened[0].add(episodes, replace=True)
-
-    return keep

@@ -50,5 +50,5 @@ def keep_freed_memory() -> None:
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:  # musl has none
-        mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
+        mallopt(-3, 1 << 25)  # M_MMAP_THRESHOLD, at the most that every glibc takes
         mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD

@@ -49,7 +49,7 @@ def train(scenario: Scenario, *, out: Path, resume: bool = False, report: Say = 
         with PeakMemory() as peak, pool_of(scenario, hints) as pool:
             vlm, saved = _model(scenario, run, pool, resume, report)
             summary = _reinforce(scenario, run, pool, vlm, rubric, saved, report)
-        summary |= {"peak_rss_mb": round(peak.mb, 1), "wall_s": run.wall_s}
+        summary |= {"peak_rss_mb": round(peak.mb, 1) or None, "wall_s": run.wall_s}
         run.finish(summary)
         return summary
     finally:

@@ -3,8 +3,9 @@
 import pytest
 
 from turngym.agents import play as playing
+from turngym.agents.episodes.store import EpisodeStore
 from turngym.agents.play import play
-from turngym.envs import BadInput, Entry
+from turngym.envs import BadInput, Entry, Episode, InfraError, StopReason, Task
 
 MINIWOB = "turngym/MiniWoB-v0"
 FAKE = {"backend": "fake"}
@@ -33,3 +34,20 @@ def test_where_every_task_has_an_oracle_none_needs_to_be_named(monkeypatch):
     lanterns = Entry("lanterns:Lanterns-v0", "tests", "Lanterns.", "lanterns:Lanterns", "lanterns:task_names", "")
     monkeypatch.setattr(playing, "find", lambda env_id: lanterns)
     assert play(lanterns.id, episodes=2, workers=1)["success_rate"] == 1.0
+
+
+def test_where_everything_broke_there_are_no_figures_but_the_episodes_are_there(monkeypatch, tmp_path):
+    out = tmp_path / "run"
+    monkeypatch.setattr(playing, "stream", lambda *_, **__: iter([(0, broken("a")), (1, broken("b"))]))
+    with pytest.raises(InfraError, match=r"all 2 episodes broke, the first by: the bulb is out"):
+        play(MINIWOB, task="click-color", env_kwargs=FAKE, episodes=2, workers=1, out=out)
+    with EpisodeStore(out) as store:
+        assert store.count(stop_reason="infra_error") == 2
+    with pytest.raises(BadInput, match="holds a run already"):
+        play(MINIWOB, task="click-color", env_kwargs=FAKE, episodes=2, workers=1, out=out)
+
+
+def broken(name):
+    task = Task("click-color", seed=1)
+    failure = {"kind": "env_error", "message": "the bulb is out"}
+    return Episode(name, MINIWOB, FAKE, task, (), None, False, True, StopReason.INFRA_ERROR, failure, policy="oracle")
