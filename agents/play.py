@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from turngym.agents.episodes.recording import recorder, refuse_folder
-from turngym.agents.policies import BUILT_IN, built_in, draw_seeds
+from turngym.agents.policies import BUILT_IN, built_in, draw_seeds, refuse_unsolved
 from turngym.agents.rollout import Start, all_broke, stream
 from turngym.agents.workers import EnvPool
 from turngym.envs import BadInput, Episode, StopReason, Task, find
@@ -36,10 +36,8 @@ def play(
         raise BadInput(f"unknown task {task!r} of {env_id}; `turngym list` shows how many there are")
     if policy not in BUILT_IN:
         raise BadInput(f"unknown policy {policy!r}; there is {', '.join(BUILT_IN)}")
-    if policy == "oracle" and task is None and (env_kwargs or {}).get("task") is None:
-        names, solved = entry.task_names(), entry.solved_tasks()
-        if set(solved) < set(names):
-            raise BadInput(f"{len(solved)} of the {len(names)} tasks of {env_id} have an oracle: give one with --task")
+    if policy == "oracle":
+        refuse_unsolved(env_id, task or (env_kwargs or {}).get("task"))
     if out is not None:
         refuse_folder(out)
     began = time.monotonic()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from turngym.agents.rollout import Decision, View
-from turngym.envs import BadInput, ToolCall, ToolCallSpace
+from turngym.envs import BadInput, ToolCall, ToolCallSpace, find
 
 
 def stream(*words: object) -> int:
@@ -84,6 +84,20 @@ def built_in(name: str, space: ToolCallSpace, seed: int) -> CallPolicy:
         raise BadInput(f"unknown policy {name!r}; there is {', '.join(BUILT_IN)}")
     policy: CallPolicy = table[name]()
     return policy
+
+
+def refuse_unsolved(env_id: str, task: str | None) -> None:
+    """Raise :class:`BadInput` where the oracle would be asked for a task that it cannot solve.
+
+    Without a task one is drawn from the seed, so every task must have an oracle.
+    """
+    entry = find(env_id)
+    names, solved = entry.task_names(), entry.solved_tasks()
+    if task is None and set(solved) < set(names):
+        have = f"{len(solved)} of the {len(names)} tasks of {env_id} have an oracle"
+        raise BadInput(f"{have}: choose one of them (--task, or environment.task of a recipe)")
+    if task is not None and task not in solved:
+        raise BadInput(f"task {task!r} of {env_id} has no oracle; there is one for {', '.join(solved)}")
 
 
 def draw_seeds(count: int, *words: object) -> list[int]:

@@ -9,22 +9,19 @@ owner: they see its pipe close, and on Linux the kernel kills them even while th
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import multiprocessing
 import os
-import signal
-import sys
-import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, cast
 
 from turngym.envs import BadInput, InfraError, InfraFailure, Observation, Task, ToolCall, ToolCallSpace, TurnEnv, make
+from turngym.envs.processes import belong_to, deaf_to_interrupts
 from turngym.envs.spaces import LONGEST_REASON
 
 HINTS = ("solution", "elements")
@@ -178,7 +175,7 @@ class _Worker:
         self.deadline = 0.0
         arguments = (theirs, os.getpid(), env_id, env_kwargs)
         self.process = context.Process(target=_work, args=arguments, daemon=True)
-        with _deaf_to_interrupts():
+        with deaf_to_interrupts():
             self.process.start()
         theirs.close()
 
@@ -214,8 +211,7 @@ def _work(
     env_kwargs: dict[str, Any],
 ) -> None:
     """Serve one owner until its pipe closes."""
-    _die_with(owner)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for good, whoever started this process
+    belong_to(owner)
     envs = _Envs(env_id, env_kwargs)
     try:
         connection.send(envs.first_word())
@@ -315,28 +311,3 @@ def _hint(core: TurnEnv, name: str) -> Any:
         raise BadInput(
             f"task {core.task.id!r} has no {name}: no oracle or list of elements is written for it"
         ) from None
-
-
-@contextlib.contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Ignore Ctrl-C, as do the processes that start meanwhile, from their first moment on.
-
-    Ctrl-C reaches the whole group of processes; the owner decides what ends. Signals are the main thread's to set.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
-
-
-def _die_with(owner: int) -> None:
-    """Ask Linux to kill this process when its owner dies; elsewhere the closed pipe has to do."""
-    if sys.platform != "linux":
-        return
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    if os.getppid() != owner:
-        os._exit(1)  # it died before we asked

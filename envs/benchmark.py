@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import BrokenBarrierError
 from typing import Any, TypedDict
 
+from turngym.envs.processes import belong_to, deaf_to_interrupts
 from turngym.envs.registry import find, make
 from turngym.envs.types import BadInput, InfraError, Observation
 
@@ -93,9 +94,10 @@ def bench(
     try:
         for worker in range(workers):
             ours, theirs = context.Pipe(duplex=False)
-            arguments = (env_id, keywords, seconds, worker, barrier, theirs)
+            arguments = (os.getpid(), env_id, keywords, seconds, worker, barrier, theirs)
             process = context.Process(target=_work, args=arguments, daemon=True)
-            process.start()
+            with deaf_to_interrupts():
+                process.start()
             theirs.close()
             pipes.append(ours)
             processes.append(process)
@@ -134,8 +136,17 @@ def _figures(env_id: str, task: str | None, seconds: float, tallies: list[Tally]
 # In a worker --------------------------------------------------------------------------------------------------
 
 
-def _work(env_id: str, kwargs: dict[str, Any], seconds: float, worker: int, barrier: Barrier, pipe: Connection) -> None:
+def _work(
+    owner: int,
+    env_id: str,
+    kwargs: dict[str, Any],
+    seconds: float,
+    worker: int,
+    barrier: Barrier,
+    pipe: Connection,
+) -> None:
     """Measure, and send a :class:`Tally` or the exception that stopped it."""
+    belong_to(owner)
     env = None
     try:
         env = make(env_id, **kwargs)

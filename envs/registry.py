@@ -93,10 +93,17 @@ def entries() -> list[Entry]:
 
 
 def find(env_id: str) -> Entry:
-    """Return the entry of ``env_id``; :class:`BadInput` names the nearest one if there is none."""
+    """Return the entry of ``env_id``; :class:`BadInput` names the nearest one if there is none.
+
+    As with ``gymnasium.make``, ``module:id`` imports ``module`` first, which is to register ``id``.
+    """
+    name = _imported(env_id)
     known = {entry.id: entry for entry in entries()}
-    if env_id in known:
-        return known[env_id]
+    if name in known:
+        return known[name]
+    if name != env_id:
+        module = env_id.rpartition(":")[0]
+        raise BadInput(f"unknown environment {env_id!r}: {module!r} registers no {name!r} with turngym.envs.register")
     near = difflib.get_close_matches(env_id, known, n=1, cutoff=0.4)
     hint = f"; did you mean {near[0]!r}?" if near else f"; there is {', '.join(known)}"
     raise BadInput(f"unknown environment {env_id!r}{hint}")
@@ -106,6 +113,14 @@ def make(env_id: str, **kwargs: Any) -> Any:
     """``gymnasium.make`` with a clear :class:`BadInput` for an unknown id, ``module:id`` too."""
     import gymnasium as gym
 
+    name = _imported(env_id)
+    if name not in gym.registry:
+        find(env_id)
+    return gym.make(name, **kwargs)
+
+
+def _imported(env_id: str) -> str:
+    """Import the module of ``module:id``, and return the id."""
     module, colon, name = env_id.rpartition(":")
     if colon:
         try:
@@ -113,11 +128,7 @@ def make(env_id: str, **kwargs: Any) -> Any:
         except (ImportError, TypeError, ValueError) as error:  # the last two for what is no module's name
             why = " ".join(str(error).split())
             raise BadInput(f"environment {env_id!r}: cannot import {module!r}: {why}") from None
-        if name not in gym.registry:
-            raise BadInput(f"unknown environment {env_id!r}: {module!r} registers no {name!r}")
-    elif name not in gym.registry:
-        find(name)
-    return gym.make(env_id, **kwargs)
+    return name
 
 
 SHIPPED = (

@@ -67,8 +67,12 @@ class WarmStartBlock(_Block):
     lr: float = Field(default=1e-3, gt=0)
     until: float | None = Field(default=None, ge=0, le=1)
     """Stop when sampled success on the training split reaches this."""
+    overshoot: float | None = Field(default=None, ge=0, le=1)
+    """Where a check finds more than this, go back to the check before and look sooner; None: never go back."""
     check_every: int = Field(default=20, ge=1)
-    check_from: int = Field(default=0, ge=0)
+    """Steps between checks."""
+    check_below: float | None = Field(default=None, gt=0)
+    """Check only from the time when the mean loss of ten steps is below this; None: from the first check on."""
     check_episodes: int = Field(default=100, ge=1)
     grounding: bool = True
     """Before a call that points at an element, the demonstration says which and where."""

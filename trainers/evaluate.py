@@ -12,7 +12,7 @@ from turngym.agents.episodes.recording import Keep, recorder, refuse_folder
 from turngym.agents.episodes.rundata import wilson
 from turngym.agents.language import LanguagePolicy, refuse_unknown, system_prompt
 from turngym.agents.play import totals
-from turngym.agents.policies import BUILT_IN, built_in, draw_seeds
+from turngym.agents.policies import BUILT_IN, built_in, draw_seeds, refuse_unsolved
 from turngym.agents.rollout import Policy, Start, rollout, sound
 from turngym.agents.workers import EnvPool
 from turngym.envs import BadInput, Episode, Task
@@ -134,6 +134,8 @@ def _acting(
     if checkpoint is None and api is None:
         if policy not in BUILT_IN:
             raise BadInput(f"unknown policy {policy!r}; there is {', '.join(BUILT_IN)}")
+        if policy == "oracle":
+            refuse_unsolved(scenario.environment.id, task_of(scenario) or None)
         return lambda pool: built_in(policy, pool.action_space, scenario.seed)
     refuse_unknown(scenario.policy)
     if checkpoint is not None:

@@ -26,11 +26,11 @@ from turngym.agents.policies import draw_seeds, stream
 from turngym.agents.rollout import Start, rollout, sound
 from turngym.agents.workers import EnvPool
 from turngym.envs import Episode, Group, Rubric, StopReason, Task
+from turngym.envs.processes import uninterrupted
 from turngym.envs.rubrics import total
 from turngym.envs.scenario import TrainBlock
 from turngym.trainers.objectives import aggregate, group_advantages, k3, policy_loss, token_weights
 from turngym.trainers.rows import Sample, pad, samples, score
-from turngym.trainers.uninterrupted import uninterrupted
 
 Metrics = dict[str, float]
 T = TypeVar("T")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +16,17 @@ from turngym.agents.episodes.score import guarded
 from turngym.agents.language import LanguagePolicy, refuse_unknown
 from turngym.agents.models import tiny
 from turngym.agents.models.vlm import VLM, refuse_empty
-from turngym.agents.policies import draw_seeds, oracle
+from turngym.agents.policies import draw_seeds, oracle, refuse_unsolved
 from turngym.agents.rollout import Start, rollout, sound
 from turngym.agents.workers import EnvPool
 from turngym.envs import BadInput, Episode, InfraError, Rubric, Task
+from turngym.envs.processes import uninterrupted
 from turngym.envs.rubrics import load_rubric
 from turngym.envs.scenario import Scenario
 from turngym.trainers import gate, grpo, warm_start
 from turngym.trainers.evaluate import figures, held_out, language_policy, pool_of, task_of
 from turngym.trainers.memory import PeakMemory, keep_freed_memory
-from turngym.trainers.run import Run, load_state
-from turngym.trainers.uninterrupted import uninterrupted
+from turngym.trainers.run import Run, load_state, refuse_run
 
 Say = Callable[[str], None]
 
@@ -37,23 +38,24 @@ def train(scenario: Scenario, *, out: Path, resume: bool = False, report: Say = 
     stopped before its first checkpoint, which follows the warm start, begins again). Where it is interrupted or
     something of ours breaks, it saves a checkpoint of the last whole step first.
     """
+    began = time.monotonic()
     # What would otherwise be found out after the oracle's episodes; before there is a folder.
+    refuse_run(out, resume=resume)
     _refuse_model(scenario.policy.model)
     refuse_unknown(scenario.policy)
     rubric = guarded(load_rubric(scenario.train.rubric), scenario.train.rubric)
+    hints: tuple[str, ...] = ()
+    if scenario.warm_start is not None:
+        refuse_unsolved(scenario.environment.id, task_of(scenario) or None)
+        hints = ("solution", "elements")
     keep_freed_memory()
     torch.manual_seed(scenario.seed)
-    run = Run(out, scenario, resume=resume)
-    try:
-        hints = ("solution", "elements") if scenario.warm_start else ()
-        with PeakMemory() as peak, pool_of(scenario, hints) as pool:
-            vlm, saved = _model(scenario, run, pool, resume, report)
-            summary = _reinforce(scenario, run, pool, vlm, rubric, saved, report)
+    with PeakMemory() as peak, pool_of(scenario, hints) as pool, Run(out, scenario, resume=resume, began=began) as run:
+        vlm, saved = _model(scenario, run, pool, resume, report)
+        summary = _reinforce(scenario, run, pool, vlm, rubric, saved, report)
         summary |= {"peak_rss_mb": round(peak.mb, 1) or None, "wall_s": run.wall_s}
         run.finish(summary)
-        return summary
-    finally:
-        run.close()
+    return summary
 
 
 def _refuse_model(name: str) -> None:

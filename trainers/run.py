@@ -27,15 +27,24 @@ from turngym.trainers.files import disk_errors, write_whole
 PACKAGES = ("turngym", "torch", "transformers", "gymnasium", "miniwob", "numpy", "pillow")
 
 
-class Run:
-    """A run's folder, open for writing."""
+def refuse_run(folder: Path, *, resume: bool) -> None:
+    """Raise :class:`BadInput` for a folder that a run can neither begin in nor go on in."""
+    there = (folder / "run.yaml").exists()
+    if there and not resume:
+        raise BadInput(f"{folder} holds a run already: choose another --out, or --resume it")
+    if resume and not there:
+        raise BadInput(f"{folder} holds no run to resume")
 
-    def __init__(self, folder: Path, scenario: Scenario, *, resume: bool) -> None:
+
+class Run:
+    """A run's folder, open for writing.
+
+    ``began`` is when its work began, by ``time.monotonic()``; now, where it is not given.
+    """
+
+    def __init__(self, folder: Path, scenario: Scenario, *, resume: bool, began: float | None = None) -> None:
         self.folder, self.scenario = folder, scenario
-        if not resume and (folder / "run.yaml").exists():
-            raise BadInput(f"{folder} holds a run already: choose another --out, or --resume it")
-        if resume and not (folder / "run.yaml").exists():
-            raise BadInput(f"{folder} holds no run to resume")
+        refuse_run(folder, resume=resume)
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             if resume:
@@ -44,10 +53,16 @@ class Run:
                 write_whole(folder / "run.yaml", yaml.safe_dump(self._recipe(), sort_keys=False))
         self.store = EpisodeStore(folder / "episodes.db", "a")
         self._before = self._seconds_before() if resume else 0.0
-        self._began = time.monotonic()
+        self._began = time.monotonic() if began is None else began
         from torch.utils.tensorboard.writer import SummaryWriter
 
         self._board = SummaryWriter(str(folder / "tensorboard"))
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def wall_s(self) -> float:

@@ -9,9 +9,13 @@ is worth is measured on the recipe's page, scenarios/quickstart.md.
 
 from __future__ import annotations
 
+import copy
 import random
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Any
 
 import torch
 
@@ -129,30 +133,78 @@ def train(
     measure: Callable[[int], float],
     log: Callable[[dict[str, float]], None],
 ) -> int:
-    """Imitate ``data`` for at most ``settings.steps`` steps; return how many were taken.
+    """Imitate ``data`` for at most ``settings.steps`` steps; return how many the model has taken.
 
-    ``measure(step)`` returns sampled success; it is asked every ``check_every`` steps from ``check_from`` on, and
-    training stops once it reaches ``until``: the right number of steps differs from seed to seed.
+    ``measure(step)`` returns sampled success, and training stops once it reaches ``until``: the right number of steps
+    differs from seed to seed. It is asked every ``check_every`` steps, once the loss is below ``check_below``. What a
+    model sees, it may learn within ten steps: where a check finds more than ``overshoot``, which would leave nothing to
+    learn, training goes back to the check before it, and the next one is half as far away.
     """
-    draw = random.Random(seed)
-    model = vlm.model.train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.lr, betas=(0.9, 0.98), weight_decay=0.01)
-    for step in range(settings.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, settings.steps, settings.lr)
-        batch = draw.sample(data, min(settings.batch_size, len(data)))
-        scored = score(vlm, [example.row for example in batch])
+    imitation = _Imitation(vlm, data, settings, seed)
+    low, high = imitation.state(), None
+    due, near = settings.check_every, settings.check_below is None
+    while imitation.step < settings.steps:
+        row = imitation.advance()
+        if settings.until is None or imitation.step < due:
+            log(row)
+            continue
+        near = near or imitation.recent_loss() < (settings.check_below or 0.0)
+        success = measure(imitation.step) if near else 0.0
+        log({**row, "success": success} if near else row)
+        if success < settings.until:
+            low = imitation.state()
+        elif settings.overshoot is None or success <= settings.overshoot or imitation.step <= low["step"] + 1:
+            break
+        else:
+            high = imitation.step
+            imitation.load(low)
+        due = imitation.step + settings.check_every if high is None else (imitation.step + high + 1) // 2
+    return imitation.step
+
+
+class _Imitation:
+    """Supervised training that can be set back to an earlier step."""
+
+    def __init__(self, vlm: VLM, data: Sequence[Example], settings: WarmStartBlock, seed: int) -> None:
+        self.step = 0
+        self._vlm, self._data, self._settings = vlm, data, settings
+        self._draw = random.Random(seed)
+        self._model = vlm.model.train()
+        self._losses: deque[float] = deque(maxlen=10)
+        self._optimizer = torch.optim.AdamW(
+            self._model.parameters(), lr=settings.lr, betas=(0.9, 0.98), weight_decay=0.01
+        )
+
+    def advance(self) -> dict[str, float]:
+        """Take a step on a batch, and return its metrics."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate(self.step, self._settings.steps, self._settings.lr)
+        batch = self._draw.sample(self._data, min(self._settings.batch_size, len(self._data)))
+        scored = score(self._vlm, [example.row for example in batch])
         weights = pad([example.weights for example in batch], scored.mask)
         loss = -aggregate(scored.logp, weights, torch.ones(len(batch)))
-        optimizer.zero_grad()
+        self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        row = {"step": step + 1, "loss": loss.item()}
-        due = step + 1 >= settings.check_from and (step + 1) % settings.check_every == 0
-        if settings.until is not None and due:
-            row["success"] = measure(step + 1)
-        log(row)
-        if settings.until is not None and row.get("success", 0.0) >= settings.until:
-            return step + 1
-    return settings.steps
+        torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
+        self._optimizer.step()
+        self.step += 1
+        self._losses.append(loss.item())
+        return {"step": self.step, "loss": loss.item()}
+
+    def recent_loss(self) -> float:
+        """Return the mean loss of the last ten steps."""
+        return fmean(self._losses)
+
+    def state(self) -> dict[str, Any]:
+        """Copy all that the next step depends on; nothing, where training never goes back."""
+        if self._settings.overshoot is None:
+            return {"step": self.step}
+        parts = {"model": self._model.state_dict(), "optimizer": self._optimizer.state_dict()}
+        return {**copy.deepcopy(parts), "draw": self._draw.getstate(), "step": self.step}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go back to where ``state`` was copied, which can be used again."""
+        self._model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        self._draw.setstate(state["draw"])
+        self.step = state["step"]

@@ -100,11 +100,12 @@ class Environments:
         """Return the environment that an episode was made in; :class:`BadInput` if it is not registered here."""
         key = _key(episode)
         if key not in self._open:
-            # A recording is data from anywhere: "module:Env-v0" in it would import any module, so it is no id here.
-            if episode.env_id not in gym.registry:
-                find(episode.env_id)
+            # A recording is data from anywhere: the module of its "module:Env-v0" is never imported.
+            env_id = episode.env_id.rpartition(":")[2]
+            if env_id not in gym.registry:
+                find(env_id)
             try:
-                self._open[key] = gym.make(episode.env_id, disable_env_checker=True, **episode.env_kwargs)
+                self._open[key] = gym.make(env_id, disable_env_checker=True, **episode.env_kwargs)
             except TypeError as error:
                 raise BadInput(f"episode {episode.id!r}: {episode.env_id} cannot be made: {error}") from None
         return self._open[key]

@@ -1,6 +1,8 @@
 """The loop: what is trained on, what is left out, and what is watched."""
 
+import copy
 import dataclasses
+import statistics
 from types import SimpleNamespace
 
 import pytest
@@ -94,18 +96,60 @@ def test_a_reference_pulls_back(talk):
     assert distance(vlm.model) == pytest.approx(0.0, abs=1e-6)
 
 
-def test_the_warm_start_stops_by_its_own_measure(talk):
+IMITATED = [
+    warm_start.Example(Row((5, 6, 7), (), (8, 9)), (1.0, 1.0)),
+    warm_start.Example(Row((5, 7, 6), (), (9, 8)), (1.0, 1.0)),
+    warm_start.Example(Row((6, 7, 5), (), (7, 9)), (1.0, 1.0)),
+]
+
+
+def imitate(talk, successes, **settings):
+    """Warm a model up whose success at a step is ``successes(step)``; return steps taken, checks, rows and weights."""
     vlm, _ = talk
-    asked = []
+    vlm = vlm.twin(copy.deepcopy(vlm.model))
+    asked, rows = [], []
 
     def measure(step):
         asked.append(step)
-        return 0.2 * len(asked)
+        return successes(step)
 
-    settings = WarmStartBlock(until=0.6, steps=50, check_every=2, check_from=4, batch_size=1)
-    data = [warm_start.Example(Row((5, 6, 7), (), (8, 9)), (1.0, 1.0))]
-    taken = warm_start.train(vlm, data, settings, seed=0, measure=measure, log=lambda row: None)
-    assert (taken, asked) == (8, [4, 6, 8])
+    block = WarmStartBlock(batch_size=1, **{"steps": 50, "check_every": 4, **settings})
+    taken = warm_start.train(vlm, IMITATED, block, seed=0, measure=measure, log=rows.append)
+    return taken, asked, rows, vlm.model.state_dict()
+
+
+def test_the_warm_start_stops_by_its_own_measure(talk):
+    taken, asked, rows, _ = imitate(talk, lambda step: step / 20, until=0.6)
+    assert (taken, asked) == (12, [4, 8, 12])
+    assert [row["step"] for row in rows] == list(range(1, 13))
+    assert [row["success"] for row in rows if "success" in row] == [0.2, 0.4, 0.6]
+    assert imitate(talk, lambda step: 0.5, until=0.6, steps=9)[:2] == (9, [4, 8])
+    assert imitate(talk, lambda step: 1.0, steps=9)[:2] == (9, [])
+
+
+def test_the_warm_start_is_not_measured_before_the_loss_is_low(talk):
+    _, _, rows, _ = imitate(talk, lambda step: 0.0, steps=20)
+    bar = statistics.fmean(row["loss"] for row in rows[2:12]) + 1e-6
+    assert statistics.fmean(row["loss"] for row in rows[:8]) > bar, "the losses fall"
+    taken, asked, again, _ = imitate(talk, lambda step: 0.0, until=0.6, check_below=bar, steps=20)
+    assert (taken, asked) == (20, [12, 16, 20])
+    assert [row["loss"] for row in again] == [row["loss"] for row in rows]
+
+
+def test_a_warm_start_that_overshot_goes_back_and_looks_sooner(talk):
+    sudden = {4: 0.1, 8: 0.2, 9: 0.2, 10: 0.6, 12: 1.0}.__getitem__
+    taken, asked, rows, weights = imitate(talk, sudden, until=0.5, overshoot=0.7)
+    assert (taken, asked) == (10, [4, 8, 12, 10])
+    assert [row["step"] for row in rows] == [*range(1, 13), 9, 10]
+    assert [row["loss"] for row in rows[8:10]] == [row["loss"] for row in rows[12:]]
+    straight = imitate(talk, sudden, steps=50, until=0.5, check_every=10)
+    assert straight[:2] == (10, [10])
+    assert all(torch.equal(weights[name], straight[3][name]) for name in weights), "as if it had never been beyond"
+
+
+def test_a_warm_start_that_cannot_be_caught_in_between_stops_above(talk):
+    taken, asked, _, _ = imitate(talk, lambda step: float(step > 8), until=0.5, overshoot=0.7)
+    assert (taken, asked) == (9, [4, 8, 12, 10, 9])
 
 
 def gathered(monkeypatch, rewards, settings, broken=(), state=None):

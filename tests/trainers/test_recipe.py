@@ -29,7 +29,7 @@ RECIPE = {
     },
     "policy": {"model": "tiny-qwen2_5_vl", "context": {"images": 1}, "max_new_tokens": 12},
     "warm_start": {"episodes": 16, "steps": 4, "batch_size": 8, "until": 1.0,
-                   "check_from": 4, "check_every": 4, "check_episodes": 4},
+                   "check_every": 4, "check_episodes": 4},
     "train": {"groups": 2, "group_size": 4, "steps": 4, "checkpoint_every": 2, "entropy": 0.1, "entropy_target": 0.5,
               "replay": 0.5, "kl": 0.05, "rubric": str(Path(__file__).with_name("letters.py"))},
     "evaluate": {"episodes": 6},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace as changed
 
 import numpy as np
@@ -155,8 +156,11 @@ def test_only_the_episodes_asked_for(store, tmp_path, play):
 
 def test_a_recording_cannot_choose_a_module_to_import(store, tmp_path, play):
     store.add([changed(play("a", 1), env_id="antigravity:test/Lights-v0")])
-    with pytest.raises(BadInput, match="unknown environment 'antigravity:test/Lights-v0'"):
+    assert again(store, tmp_path)["identical"] == 1
+    store.add([changed(play("b", 1), env_id="antigravity:test/Lamps-v0")])
+    with pytest.raises(BadInput, match="unknown environment 'test/Lamps-v0'"):
         again(store, tmp_path)
+    assert "antigravity" not in sys.modules
 
 
 def test_an_episode_of_the_test_split_is_replayed_there(store, tmp_path):
