@@ -50,7 +50,14 @@ def play(
         pool = stack.enter_context(EnvPool(env_id, env_kwargs, workers=min(workers, episodes), hints=hints))
         acting = built_in(policy, pool.action_space, seed)
 
-        keep = None if out is None else recorder(out, stack)
+        recipe = {
+            "name": f"{policy} plays {env_id}",
+            "environment": {"id": env_id, **(env_kwargs or {}), **({} if task is None else {"task": task})},
+            "play": {"policy": policy, "episodes": episodes},
+            "seed": seed,
+            "workers": workers,
+        }
+        keep = None if out is None else recorder(out, recipe, stack)
 
         def made() -> Iterator[Episode]:
             for _, episode in stream(pool, acting, starts, phase="play", min_batch=1):

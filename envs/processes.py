@@ -33,9 +33,11 @@ def uninterrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-    if heard and callable(before):
+    if not heard:
+        return
+    if callable(before):
         before(heard[0], None)
-    elif heard and before != signal.SIG_IGN:
+    elif before != signal.SIG_IGN or heard[0] != signal.SIGINT:  # the command line sends SIGTERM this way too
         raise KeyboardInterrupt
 
 

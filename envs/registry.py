@@ -56,18 +56,20 @@ def load(target: str) -> Callable[..., Any]:
 
 
 def register(entry: Entry) -> None:
-    """Register an environment with TurnGym and with Gymnasium. Third parties call this too; again is a no-op."""
+    """Register an environment with TurnGym and with Gymnasium, or again in another form. Third parties call it too."""
     from gymnasium.envs.registration import register as gym_register
     from gymnasium.envs.registration import registry
 
+    if _ENTRIES.get(entry.id) == entry and entry.id in registry:
+        return
     _ENTRIES[entry.id] = entry
-    if entry.id not in registry:
-        gym_register(
-            id=entry.id,
-            entry_point=entry.entry_point,
-            kwargs=dict(entry.kwargs),
-            nondeterministic=entry.nondeterministic,
-        )
+    registry.pop(entry.id, None)
+    gym_register(
+        id=entry.id,
+        entry_point=entry.entry_point,
+        kwargs=dict(entry.kwargs),
+        nondeterministic=entry.nondeterministic,
+    )
 
 
 def register_envs() -> None:
@@ -123,12 +125,17 @@ def _imported(env_id: str) -> str:
     """Import the module of ``module:id``, and return the id."""
     module, colon, name = env_id.rpartition(":")
     if colon:
-        try:
-            importlib.import_module(module)
-        except (ImportError, TypeError, ValueError) as error:  # the last two for what is no module's name
-            why = " ".join(str(error).split())
-            raise BadInput(f"environment {env_id!r}: cannot import {module!r}: {why}") from None
+        import_module(module, f"environment {env_id!r}")
     return name
+
+
+def import_module(module: str, what: str) -> None:
+    """Import a module that registers environments; :class:`BadInput` says what it was wanted for if that fails."""
+    try:
+        importlib.import_module(module)
+    except Exception as error:  # anyone's code, or no module's name
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        raise BadInput(f"{what}: cannot import {module!r}: {why}") from error
 
 
 SHIPPED = (

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from turngym.envs.registry import find, load
 from turngym.envs.types import BadInput, Split
@@ -78,6 +78,12 @@ class WarmStartBlock(_Block):
     """Before a call that points at an element, the demonstration says which and where."""
     screen_reading: float = Field(default=1.0, ge=0)
     """Weight of the screen-reading target; 0 turns it off."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> WarmStartBlock:
+        if self.overshoot is not None and (self.until is None or self.overshoot < self.until):
+            raise ValueError(f"overshoot is {self.overshoot} and must lie above until, which is {self.until}")
+        return self
 
 
 class TrainBlock(_Block):
@@ -223,9 +229,22 @@ def nearest(word: str, known: list[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else f"; valid are {', '.join(known)}"
 
 
+def _keywords(make: Any) -> list[str]:
+    """List the keywords that a constructor takes; where it takes any, those that it may pass on to its bases too."""
+    found: dict[str, None] = {}
+    for level in make.__mro__ if isinstance(make, type) else (make,):
+        if isinstance(make, type) and "__init__" not in vars(level):
+            continue
+        parameters = inspect.signature(level).parameters.values()
+        found |= {p.name: None for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return list(found)
+
+
 def _check_kwargs(block: EnvironmentBlock, where: str) -> None:
     entry = find(block.id)
-    known = [p for p in inspect.signature(load(entry.entry_point)).parameters if p not in ("render_mode", "split")]
+    known = [name for name in _keywords(load(entry.entry_point)) if name not in ("render_mode", "split")]
     if "split" in block.kwargs:
         why = "training is on the train split; what is evaluated is evaluate.split"
         raise BadInput(f"{where}: environment.split cannot be set: {why}")

@@ -167,7 +167,7 @@ class Episode:
     policy_version: int = 0
     """Number of updates the weights had seen."""
     phase: str = ""
-    """Where in a run it was made: ``play``, ``warm_start``, ``before``, ``train``, ``after``, ``eval``."""
+    """Where in a run it was made: ``play``, ``warm_start``, ``check``, ``before``, ``train``, ``after``, ``eval``."""
     step: int = 0
     """The training step within the phase."""
     group: str = ""

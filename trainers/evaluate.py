@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from turngym.agents.episodes.files import disk_errors, write_whole
 from turngym.agents.episodes.recording import Keep, recorder, refuse_folder
 from turngym.agents.episodes.rundata import wilson
 from turngym.agents.language import LanguagePolicy, refuse_unknown, system_prompt
@@ -17,7 +18,6 @@ from turngym.agents.rollout import Policy, Start, rollout, sound
 from turngym.agents.workers import EnvPool
 from turngym.envs import BadInput, Episode, Task
 from turngym.envs.scenario import EvaluateBlock, Scenario
-from turngym.trainers.files import disk_errors, write_whole
 
 
 def held_out(
@@ -112,7 +112,9 @@ def evaluate(
     acting = _acting(scenario, settings, checkpoint=checkpoint, policy=policy, api=api, model=model)
     with ExitStack() as stack:
         pool = stack.enter_context(pool_of(scenario, ("solution",) if policy == "oracle" else ()))
-        keep = None if out is None else recorder(out, stack)
+        whom = {"checkpoint": checkpoint and str(checkpoint), "policy": policy, "api": api, "model": model}
+        recipe = scenario.model_copy(update={"evaluate": settings}).model_dump(mode="json")
+        keep = None if out is None else recorder(out, {**recipe, "eval": whom}, stack)
         found = held_out(pool, acting(pool), task_of(scenario), settings, phase="eval", keep=keep)
     answer = {**found, "run": None if out is None else str(out)}
     if out is not None:

@@ -71,6 +71,7 @@ def _model(scenario: Scenario, run: Run, pool: EnvPool, resume: bool, report: Sa
         report(f"going on from {newest}")
         run.forget_after(int(newest.name))
         return VLM.load(str(newest)), load_state(newest)
+    run.forget_after(None)
     name = scenario.policy.model
     vlm = None if name in tiny.NAMES else VLM.load(name)  # first: it may be none that we can use
     demonstrations = _demonstrate(scenario, run, pool, report)

@@ -7,33 +7,34 @@
 from __future__ import annotations
 
 import json
-import platform
+import pickle
 import shutil
 import time
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
+from turngym.agents.episodes.files import disk_errors, write_whole
+from turngym.agents.episodes.recording import described, refuse_folder
 from turngym.agents.episodes.store import EpisodeStore
 from turngym.agents.models.vlm import VLM
 from turngym.envs import BadInput, Episode
 from turngym.envs.scenario import Scenario
-from turngym.trainers.files import disk_errors, write_whole
-
-PACKAGES = ("turngym", "torch", "transformers", "gymnasium", "miniwob", "numpy", "pillow")
+from turngym.trainers.board import Board
 
 
 def refuse_run(folder: Path, *, resume: bool) -> None:
     """Raise :class:`BadInput` for a folder that a run can neither begin in nor go on in."""
     there = (folder / "run.yaml").exists()
-    if there and not resume:
-        raise BadInput(f"{folder} holds a run already: choose another --out, or --resume it")
     if resume and not there:
         raise BadInput(f"{folder} holds no run to resume")
+    if there and not resume:
+        raise BadInput(f"{folder} holds a run already: choose another --out, or --resume it")
+    if not resume:
+        refuse_folder(folder)
 
 
 class Run:
@@ -50,13 +51,12 @@ class Run:
             if resume:
                 self._same_recipe()
             else:
-                write_whole(folder / "run.yaml", yaml.safe_dump(self._recipe(), sort_keys=False))
-        self.store = EpisodeStore(folder / "episodes.db", "a")
+                write_whole(folder / "run.yaml", described(scenario.model_dump(mode="json")))
         self._before = self._seconds_before() if resume else 0.0
+        self.store = EpisodeStore(folder / "episodes.db", "a")
         self._began = time.monotonic() if began is None else began
-        from torch.utils.tensorboard.writer import SummaryWriter
-
-        self._board = SummaryWriter(str(folder / "tensorboard"))
+        with disk_errors(folder):
+            self._board = Board(folder / "tensorboard")
 
     def __enter__(self) -> Run:
         return self
@@ -76,18 +76,19 @@ class Run:
     def log(self, phase: str, row: Mapping[str, float]) -> None:
         """Append a row to ``metrics.jsonl`` and to TensorBoard."""
         line = json.dumps({"phase": phase, **row, "wall_s": round(self.wall_s, 3)})
-        with disk_errors(self.folder), (self.folder / "metrics.jsonl").open("a") as file:
-            file.write(line + "\n")
-        for key, value in row.items():
-            if key != "step":
-                self._board.add_scalar(f"{phase}/{key}", value, int(row.get("step", 0)))
+        scalars = {f"{phase}/{key}": value for key, value in row.items() if key != "step"}
+        with disk_errors(self.folder):
+            with (self.folder / "metrics.jsonl").open("a") as file:
+                file.write(line + "\n")
+            self._board.add(scalars, int(row.get("step", 0)))
 
-    def forget_after(self, step: int) -> None:
-        """Drop the metrics of training steps after ``step``: they will be made again."""
+    def forget_after(self, step: int | None) -> None:
+        """Drop the metrics of training steps after ``step``, or all of them if it is None: they will be made again."""
         path = self.folder / "metrics.jsonl"
         if not path.exists():
             return
-        kept = [line for line in path.read_text().splitlines() if not _is_after(line, step)]
+        lines = [] if step is None else path.read_text().splitlines()
+        kept = [line for line in lines if step is not None and not _is_after(line, step)]
         write_whole(path, "".join(line + "\n" for line in kept))
 
     def save_checkpoint(self, step: int, vlm: VLM, state: Mapping[str, Any]) -> Path:
@@ -127,7 +128,6 @@ class Run:
 
         with disk_errors(self.folder):
             write_whole(self.folder / "summary.json", json.dumps(summary, indent=1) + "\n")
-            self._board.flush()
             export(self.folder, self.folder / "report.html")
 
     def close(self) -> None:
@@ -135,22 +135,18 @@ class Run:
         self.store.close()
         self._board.close()
 
-    def _recipe(self) -> dict[str, Any]:
-        versions = {"python": platform.python_version()}
-        for package in PACKAGES:
-            try:
-                versions[package] = version(package)
-            except PackageNotFoundError:
-                versions[package] = "not installed"
-        return {**self.scenario.model_dump(mode="json"), "versions": versions}
-
     def _same_recipe(self) -> None:
-        recorded = yaml.safe_load((self.folder / "run.yaml").read_text())
-        recorded.pop("versions", None)
+        path = self.folder / "run.yaml"
+        try:
+            recorded = yaml.safe_load(path.read_text())
+        except (yaml.YAMLError, ValueError) as error:
+            raise BadInput(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+        if not isinstance(recorded, dict):
+            raise BadInput(f"{path}: a recipe is a mapping of keys, got {type(recorded).__name__}")
         wanted = self.scenario.model_dump(mode="json")
-        for key in wanted:
-            if recorded.get(key) != wanted[key]:
-                raise BadInput(f"{self.folder}/run.yaml: cannot resume: {key!r} differs from the recipe that is given")
+        for key in {**wanted, **recorded}:
+            if key != "versions" and recorded.get(key) != wanted.get(key):
+                raise BadInput(f"{path}: cannot resume: {key!r} differs from the recipe that is given")
 
     def _seconds_before(self) -> float:
         newest = self.newest_checkpoint()
@@ -159,7 +155,12 @@ class Run:
 
 def load_state(checkpoint: Path) -> dict[str, Any]:
     """Read a checkpoint's trainer state (tensors and plain data only: nothing in it is executed)."""
-    state: dict[str, Any] = torch.load(checkpoint / "trainer.pt", weights_only=True)
+    path = checkpoint / "trainer.pt"
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        why = (str(error).strip() or "it is empty").splitlines()[0]
+        raise BadInput(f"{path}: damaged, remove {checkpoint}: {why}") from None
     return state
 
 

@@ -138,27 +138,32 @@ def train(
     ``measure(step)`` returns sampled success, and training stops once it reaches ``until``: the right number of steps
     differs from seed to seed. It is asked every ``check_every`` steps, once the loss is below ``check_below``. What a
     model sees, it may learn within ten steps: where a check finds more than ``overshoot``, which would leave nothing to
-    learn, training goes back to the check before it, and the next one is half as far away.
+    learn, training goes back to the check before it, and the next one is half as far away. What is gone back on is not
+    logged.
     """
     imitation = _Imitation(vlm, data, settings, seed)
-    low, high = imitation.state(), None
-    due, near = settings.check_every, settings.check_below is None
+    low, high, near = imitation.state(), None, settings.check_below is None
+    due = settings.check_every
     while imitation.step < settings.steps:
-        row = imitation.advance()
-        if settings.until is None or imitation.step < due:
-            log(row)
-            continue
-        near = near or imitation.recent_loss() < (settings.check_below or 0.0)
-        success = measure(imitation.step) if near else 0.0
-        log({**row, "success": success} if near else row)
-        if success < settings.until:
-            low = imitation.state()
-        elif settings.overshoot is None or success <= settings.overshoot or imitation.step <= low["step"] + 1:
-            break
-        else:
-            high = imitation.step
+        rows = [imitation.advance() for _ in range(imitation.step, min(due, settings.steps))]
+        success = 0.0
+        if settings.until is not None and imitation.step == due:
+            near = near or imitation.recent_loss() < (settings.check_below or 0.0)
+            if near:
+                success = rows[-1]["success"] = measure(due)
+        if settings.overshoot is not None and success > settings.overshoot and due > low["step"] + 1:
+            high = due
             imitation.load(low)
-        due = imitation.step + settings.check_every if high is None else (imitation.step + high + 1) // 2
+        else:
+            for row in rows:
+                log(row)
+            if settings.until is not None and success >= settings.until:
+                break
+            low = imitation.state()
+        if high is None or high <= imitation.step:
+            due = imitation.step + settings.check_every
+        else:
+            due = (imitation.step + high + 1) // 2
     return imitation.step
 
 

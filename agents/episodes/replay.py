@@ -100,9 +100,12 @@ class Environments:
         """Return the environment that an episode was made in; :class:`BadInput` if it is not registered here."""
         key = _key(episode)
         if key not in self._open:
-            # A recording is data from anywhere: the module of its "module:Env-v0" is never imported.
-            env_id = episode.env_id.rpartition(":")[2]
+            # A recording is data from anywhere: the module of its "module:Env-v0" is its reader's to import.
+            module, _, env_id = episode.env_id.rpartition(":")
             if env_id not in gym.registry:
+                if module:
+                    why = f"its module is not imported because a recording says so: if you trust it, --import {module}"
+                    raise BadInput(f"unknown environment {env_id!r}: {why}")
                 find(env_id)
             try:
                 self._open[key] = gym.make(env_id, disable_env_checker=True, **episode.env_kwargs)

@@ -219,6 +219,7 @@ class VLM:
     @classmethod
     def load(cls, name: str, *, dtype: str = "auto", device: str = "cpu") -> VLM:
         """Load a local folder or a hub id."""
+        from safetensors import SafetensorError
         from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
         refuse_empty(name)
@@ -226,8 +227,8 @@ class VLM:
             model = AutoModelForImageTextToText.from_pretrained(name, dtype=dtype)
             tokenizer = AutoTokenizer.from_pretrained(name)
             image_processor = AutoImageProcessor.from_pretrained(name, backend="pil")
-        except (OSError, ValueError) as error:
-            raise BadInput(f"cannot load model {name!r}: {str(error).splitlines()[0]}") from None
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:  # the last two: weights that are damaged
+            raise BadInput(f"cannot load model {name!r}: {str(error).strip().splitlines()[0]}") from None
         _refuse_stranger(name, model.config, tokenizer, image_processor)
         return cls(model.to(device).eval(), tokenizer, image_processor)
 

@@ -186,3 +186,13 @@ def test_a_twin_has_other_weights_and_the_same_images(vlm):
     twin = vlm.twin(other)
     assert twin.model is other
     assert twin.pixels(picture(3)) is vlm.pixels(picture(3))
+
+
+@pytest.mark.parametrize("damage", [lambda whole: whole[: len(whole) // 2], lambda whole: b"no weights"])
+def test_damaged_weights(vlm, tmp_path, damage):
+    vlm.save(tmp_path / "model")
+    (weights,) = (tmp_path / "model").glob("*.safetensors")
+    weights.write_bytes(damage(weights.read_bytes()))
+    with pytest.raises(BadInput, match=r"cannot load model '.*model': ") as refusal:
+        VLM.load(str(tmp_path / "model"))
+    assert "\n" not in str(refusal.value)

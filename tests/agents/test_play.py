@@ -2,6 +2,7 @@
 
 import gymnasium as gym
 import pytest
+import yaml
 
 from turngym.agents import play as playing
 from turngym.agents.episodes.store import EpisodeStore
@@ -69,3 +70,12 @@ def broken(name):
     task = Task("click-color", seed=1)
     failure = {"kind": "env_error", "message": "the bulb is out"}
     return Episode(name, MINIWOB, FAKE, task, (), None, False, True, StopReason.INFRA_ERROR, failure, policy="oracle")
+
+
+def test_a_recording_says_how_it_was_made(tmp_path):
+    out = tmp_path / "run"
+    play(MINIWOB, task="click-color", policy="noop", env_kwargs={**FAKE, "max_turns": 1}, episodes=1, seed=3, out=out)
+    recipe = yaml.safe_load((out / "run.yaml").read_text())
+    assert recipe["environment"] == {"id": MINIWOB, "task": "click-color", **FAKE, "max_turns": 1}
+    assert (recipe["play"], recipe["seed"]) == ({"policy": "noop", "episodes": 1}, 3)
+    assert recipe["versions"]["turngym"]

@@ -132,3 +132,12 @@ def test_ctrl_c_while_workers_start_is_the_owners_alone(tmp_path):
         os.killpg(owner.pid, signal.SIGINT)
         _, said = owner.communicate(timeout=60)
     assert (owner.returncode, said) == (130, "")
+
+
+def test_a_list_of_elements_is_a_help_and_not_needed():
+    with EnvPool("lanterns:Lanterns-v0", workers=1, hints=("solution", "elements")) as pool:
+        pool.reset(0, Task("count", seed=1))
+        (reply,) = pool.replies()
+    assert reply.infra_error is None
+    assert reply.hints["elements"] == ()
+    assert reply.hints["solution"]

@@ -16,7 +16,7 @@ from turngym.agents.episodes.store import EpisodeStore
 
 from .conftest import Command
 
-pytestmark = [pytest.mark.browser, pytest.mark.train]
+pytestmark = pytest.mark.browser
 
 SMALL = {
     "warm_start.episodes": 8,

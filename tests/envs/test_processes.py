@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from turngym import cli
 from turngym.envs.benchmark import descendants
 from turngym.envs.processes import deaf_to_interrupts, uninterrupted
 
@@ -39,6 +40,16 @@ def test_a_program_that_ignores_it_goes_on_doing_so():
             signal.raise_signal(signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_polite_end_is_heard_where_interrupts_are_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN), signal.signal(signal.SIGTERM, cli._interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt), uninterrupted():
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGTERM, before[1])
 
 
 def test_an_interrupt_is_held_back_and_not_lost():

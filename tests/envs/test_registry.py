@@ -1,5 +1,6 @@
 """The registry: environments by id, found by Gymnasium, imported only when made."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -155,3 +156,16 @@ def test_what_ships_is_complete(entry):
     assert len(entry.task_names()) == len(set(entry.task_names())) > 0
     assert 0 < len(entry.solved_tasks()) == len(set(entry.solved_tasks()) & set(entry.task_names()))
     assert issubclass(load(entry.entry_point), gym.Env)
+
+
+def test_an_id_may_be_registered_again_in_another_form(registered):
+    register(dataclasses.replace(registered, kwargs={"max_turns": 3}))
+    assert make(registered.id).unwrapped._max_turns == 3
+    assert find(registered.id).kwargs == {"max_turns": 3}
+
+
+def test_a_module_that_breaks_is_bad_input_in_one_line(tmp_path, monkeypatch):
+    (tmp_path / "torn.py").write_text("lights = lamps")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(BadInput, match=r"cannot import 'torn': NameError: name 'lamps' is not defined$"):
+        make("torn:X-v0")

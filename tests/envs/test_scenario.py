@@ -142,3 +142,29 @@ def test_a_file_that_is_not_text_is_refused(tmp_path):
 def test_nearest_word():
     assert nearest("stesp", ["steps", "lr"]) == "; did you mean 'steps'?"
     assert nearest("zzz", ["steps", "lr"]) == "; valid are steps, lr"
+
+
+def test_an_overshoot_lies_above_what_is_wanted():
+    base = {"name": "mine", "environment": ENVIRONMENT}
+    assert parse({**base, "warm_start": {"until": 0.5, "overshoot": 0.7}}, "here").warm_start.overshoot == 0.7
+    for block in ({"overshoot": 0.7}, {"until": 0.8, "overshoot": 0.7}):
+        said = refusal(lambda block=block: parse({**base, "warm_start": block}, "here"))
+        assert "warm_start" in said
+        assert "overshoot is 0.7" in said
+
+
+def test_keywords_that_a_constructor_passes_on_to_its_bases(monkeypatch):
+    class Base:
+        def __init__(self, *, task=None, max_turns=None):
+            pass
+
+    class Mine(Base):
+        def __init__(self, *, lights=4, **kwargs):
+            super().__init__(**kwargs)
+
+    monkeypatch.setattr("turngym.envs.scenario.load", lambda target: Mine)
+    environment = {**ENVIRONMENT, "lights": 2, "max_turns": 3}
+    assert parse({"name": "mine", "environment": environment}, "here").environment.kwargs["max_turns"] == 3
+    for key in ("kwargs", "max_turn"):
+        said = refusal(lambda key=key: parse({"name": "mine", "environment": {**ENVIRONMENT, key: 1}}, "here"))
+        assert f"unknown key 'environment.{key}'" in said

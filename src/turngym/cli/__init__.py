@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
 __all__ = ["main"]
@@ -19,6 +21,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     A polite end (SIGTERM: a cluster's, ``kill``'s) is an interrupt like Ctrl-C: what was finished is kept.
     Whatever is not 0 leaves one line on stderr, unless the command's own output says it; only a bug leaves a traceback.
     """
+    with contextlib.suppress(OSError):  # the folder may be gone
+        here = str(Path.cwd())
+        if here not in sys.path:  # `module:id` may name a file here; last, so that it hides no package
+            sys.path.append(here)
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         # Inside the try, so that Ctrl-C during the first tenth of a second is one line too.

@@ -47,15 +47,13 @@ def list_all(json: Json = False) -> None:
 def _environments() -> list[dict[str, Any]]:
     found = []
     for entry in entries():
-        missing = entry.what_is_missing()
+        try:
+            missing = entry.what_is_missing()
+            tasks = _count(entry)
+        except Exception as error:  # of a package that may be anyone's, and must not cost us the list
+            missing, tasks = f"broken: {type(error).__name__}: {error}", None
         found.append(
-            {
-                "id": entry.id,
-                "family": entry.family,
-                "tasks": _count(entry),
-                "ready": missing is None,
-                "missing": missing,
-            }
+            {"id": entry.id, "family": entry.family, "tasks": tasks, "ready": missing is None, "missing": missing}
         )
     return found
 
@@ -83,7 +81,7 @@ def trainer_missing() -> str | None:
     """Return the command that installs what training needs, or None if it is here."""
     from importlib.util import find_spec
 
-    here = all(find_spec(package) for package in ("torch", "transformers", "accelerate"))
+    here = all(find_spec(package) for package in ("torch", "transformers", "tokenizers", "accelerate", "tensorboard"))
     return None if here else "pip install 'turngym[train]'"
 
 

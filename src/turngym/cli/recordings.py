@@ -26,13 +26,20 @@ def add_to(app: typer.Typer) -> None:
 def replay(
     run: Run,
     episode: Annotated[str | None, typer.Option(metavar="ID", help="One episode. Default: all.")] = None,
+    import_: Annotated[
+        list[str] | None,
+        typer.Option("--import", metavar="MODULE", help="Import what registers the environment; repeatable."),
+    ] = None,
     json: Json = False,
 ) -> int:
     """Re-execute recorded actions and compare what is seen byte for byte; pictures of differences go to RUN/replay."""
     from turngym.agents.episodes.replay import replay as carry_out_again
     from turngym.agents.episodes.store import EpisodeStore
+    from turngym.envs.registry import import_module
 
     with stdout_for_the_answer(), EpisodeStore(run) as store:
+        for module in import_ or ():
+            import_module(module, "--import")
         ids = None if episode is None else [episode]
         with counted("replay", len(ids or store)) as step:
             report = carry_out_again(store, ids, pictures=store.path.parent / "replay", progress=step)
