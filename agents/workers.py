@@ -85,6 +85,12 @@ class EnvPool:
         """Carry out a call in a slot."""
         self._send(slot, ("step", call))
 
+    def try_out(self, task: Task) -> None:
+        """Start a task and throw it away: what cannot be started, or has no hints to give, is refused now."""
+        self.reset(0, task)
+        while self.waiting:
+            self.replies()
+
     def ask(self, hints: Sequence[str] = ()) -> None:
         """Ask for other hints from now on; hints cost time."""
         self.hints = tuple(hints)

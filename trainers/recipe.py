@@ -50,11 +50,13 @@ def train(scenario: Scenario, *, out: Path, resume: bool = False, report: Say = 
         hints = ("solution", "elements")
     keep_freed_memory()
     torch.manual_seed(scenario.seed)
-    with PeakMemory() as peak, pool_of(scenario, hints) as pool, Run(out, scenario, resume=resume, began=began) as run:
-        vlm, saved = _model(scenario, run, pool, resume, report)
-        summary = _reinforce(scenario, run, pool, vlm, rubric, saved, report)
-        summary |= {"peak_rss_mb": round(peak.mb, 1) or None, "wall_s": run.wall_s}
-        run.finish(summary)
+    with PeakMemory() as peak, pool_of(scenario, hints) as pool:
+        pool.try_out(Task(task_of(scenario), seed=0))
+        with Run(out, scenario, resume=resume, began=began) as run:
+            vlm, saved = _model(scenario, run, pool, resume, report)
+            summary = _reinforce(scenario, run, pool, vlm, rubric, saved, report)
+            summary |= {"peak_rss_mb": round(peak.mb, 1) or None, "wall_s": run.wall_s}
+            run.finish(summary)
     return summary
 
 

@@ -60,9 +60,9 @@ class DevToolsBrowser:
         self._buffer = bytearray()
         self._answers: dict[int, Message] = {}
         self._events: list[Message] = []
+        executable = path or chromium.find()  # first: there may be none
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (unlinked at birth)
         self._pid: int | None = None
-        executable = path or chromium.find()
         theirs_in, self._write = _pipe()
         self._read, theirs_out = _pipe()
         stderr = self._stderr.fileno()
@@ -312,6 +312,7 @@ class DevToolsPage:
         while pending and time.monotonic() < deadline:
             if browser.has_answer(pending[0], patience):
                 browser.wait(pending.pop(0))
+                deadline = time.monotonic() + browser.timeout  # busy, not hung: a long text is many events
             else:
                 browser.call("HeadlessExperimental.beginFrame", frame, self._session)
         if isinstance(last, Wheel):

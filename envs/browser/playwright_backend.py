@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NoAnswer
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -73,11 +74,12 @@ class PlaywrightBrowser:
         """Do work in Playwright's thread, with a time limit, and turn its errors into ours."""
         if not self.alive:
             raise InfraError("browser_died", "the browser is gone")
+        timeout = timeout or self.timeout
         try:
-            return self._thread.submit(work).result(timeout or self.timeout)
+            return self._thread.submit(work).result(timeout)
         except NoAnswer:
             self._end(hung=True)
-            raise InfraError("browser_hung", f"the browser did not answer within {self.timeout:g} s") from None
+            raise InfraError("browser_hung", f"the browser did not answer within {timeout:g} s") from None
         except Error as error:
             message = error.message.splitlines()[0]
             if self._connected():
@@ -169,7 +171,10 @@ class PlaywrightPage:
 
     def interact(self, events: Sequence[Event], js: str) -> tuple[Any, Image]:
         """Let ``events`` happen, then evaluate ``js``, then draw."""
-        return self._browser.do(lambda: self._interact(events, js))
+        # A long text is many events; the time limit is for a browser that does not answer, not for one that is busy.
+        for start in range(0, len(events), 100):
+            self._browser.do(partial(self._perform_all, events[start : start + 100]))
+        return self._browser.do(lambda: self._look(js))
 
     def close(self) -> None:
         """Close the page and its context."""
@@ -178,12 +183,14 @@ class PlaywrightPage:
             with contextlib.suppress(InfraError):
                 self._browser.do(context.close)
 
-    def _interact(self, events: Sequence[Event], js: str) -> tuple[Any, Image]:
-        for event in events:
-            self._perform(event)
+    def _look(self, js: str) -> tuple[Any, Image]:
         value = self._page.evaluate(js)
         png = self._page.screenshot(clip=self._clip, animations="allow", caret="initial")
         return value, np.array(Pictures.open(io.BytesIO(png)).convert("RGB"))
+
+    def _perform_all(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._perform(event)
 
     def _perform(self, event: Event) -> None:
         mouse, keyboard = self._page.mouse, self._page.keyboard

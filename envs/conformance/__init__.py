@@ -50,6 +50,7 @@ class Report:
 CHECKS: dict[str, Callable[[Subject], None]] = {
     "gymnasium": form.gymnasium,
     "found": form.found,
+    "keywords": form.keywords,
     "docstring": form.docstring,
     "tools": form.tools,
     "samples": form.samples,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pickle
 import random
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import gymnasium as gym
@@ -21,6 +24,7 @@ from turngym.envs.conformance.subject import (
     functions,
     idle,
     likely_call,
+    planned,
     play,
     refused,
     require,
@@ -38,6 +42,9 @@ wanted = pickle.load(sys.stdin.buffer)
 with Subject(**wanted).env() as env:
     print(*(digest(reset(env, seed)[0]) for seed in (0, 1)))
 """
+
+AFTERWARDS = 10
+"""Most valid calls that are made after refused ones."""
 
 ODD_TEXTS = ("", "\x00", "\r\n\t", "é 漢字 🎈 \u202e", "'\"\\<b>${x}", "\ud800", "x" * 10_000)
 """Text that a model may well produce, the sixth not encodable."""
@@ -93,14 +100,17 @@ def repeatable(subject: Subject) -> None:
     from gymnasium.utils.env_checker import data_equivalence
 
     with subject.env() as env:
-        nondeterministic = env.spec is not None and env.spec.nondeterministic
-        policy: Policy = refused if nondeterministic else sampled
+        policy: Policy = refused if _nondeterministic(env) else sampled
         for seed in subject.seeds:
             once, again = (play(env, seed, policy, turns=4) for _ in range(2))
             require(len(once) == len(again), f"seed {seed} ended after {len(once)} and {len(again)} turns")
             for turn, (one, other) in enumerate(zip(once, again, strict=True), 1):
                 for name, a, b in zip(Exchange._fields, one, other, strict=True):
                     require(data_equivalence(a, b, exact=True), f"{name} of turn {turn} differs: {_difference(a, b)}")
+
+
+def _nondeterministic(env: Any) -> bool:
+    return env.spec is not None and env.spec.nondeterministic
 
 
 def _difference(one: Any, other: Any) -> str:
@@ -135,9 +145,14 @@ def _equal(one: tuple[Any, Any], other: tuple[Any, Any]) -> bool:
 
 
 def refused_calls(subject: Subject) -> None:
-    """A call outside the action space costs a turn and says why; it earns nothing and changes nothing."""
+    """A call outside the action space costs a turn and says why; it earns nothing and changes nothing.
+
+    So valid calls that follow do what they do at the start. They are not made where the registration says
+    ``nondeterministic``.
+    """
     with subject.env() as env:
         calls = bad_calls(functions(env))
+        repeats = not _nondeterministic(env)
     with subject.env(max_turns=len(calls)) as env:
         before, _ = reset(env, 0)
         for turn, (what, call) in enumerate(calls, 1):
@@ -150,6 +165,69 @@ def refused_calls(subject: Subject) -> None:
             require(not done.terminated, f"{what}: ended the episode")
             last = turn == len(calls)
             require(done.truncated == last, f"{what}: {'cost no turn' if last else 'ended the episode'}")
+    if repeats:
+        _leave_no_trace(subject, [call for _, call in calls])
+
+
+def _leave_no_trace(subject: Subject, bad: list[Any]) -> None:
+    """Play valid calls at the start of one environment, and in another after the bad ones."""
+    limit = len(bad) + 2 * AFTERWARDS  # out of reach
+    with subject.env(max_turns=limit) as one, subject.env(max_turns=limit) as other:
+        plays = [_recorded(one, sampled, 4)]
+        with suppress(Exception):  # there is no oracle, or the check named "oracle" reports it
+            plays.append(_recorded(one, planned, AFTERWARDS))
+        for calls, fresh in plays:
+            later = _again(other, [*bad, *calls])[len(bad) :]
+            what = _unlike(fresh, later, len(bad))
+            # What differs without refused calls too is the word of the check named "repeatable".
+            if what is not None and _unlike(fresh, _again(one, calls), 0) is None:
+                raise Broken(f"after {len(bad)} refused calls, {what} differs from what it is at the start")
+
+
+def _recorded(env: Any, policy: Policy, turns: int) -> tuple[list[Any], list[Exchange]]:
+    calls: list[Any] = []
+
+    def recorder(*seen: Any) -> Any:
+        calls.append(policy(*seen))
+        return calls[-1]
+
+    exchanges = play(env, 0, recorder, turns)
+    return calls, exchanges
+
+
+def _again(env: Any, calls: Sequence[Any]) -> list[Exchange]:
+    return play(env, 0, lambda env, observation, turn: calls[turn], len(calls))
+
+
+def _unlike(fresh: Sequence[Exchange], later: Sequence[Exchange], turns: int) -> str | None:
+    """Name the first thing that differs, but for numbers that count turns: these may be apart by ``turns``."""
+    for number, (one, other) in enumerate(zip(fresh, later, strict=False), 1):
+        alike = {
+            "the text": _same_words(one.observation["text"], other.observation["text"], turns),
+            "the picture": same_pictures(one.observation, other.observation),
+            "the reward": one.reward == other.reward,
+            "the end": (one.terminated, one.truncated) == (other.terminated, other.truncated),
+            "a signal": _same_signals(one.info["signals"], other.info["signals"], turns),
+        }
+        for what, same in alike.items():
+            if not same:
+                return f"{what} of valid call {number}"
+    return None if len(fresh) == len(later) else "the number of turns"
+
+
+def _same_words(one: str, other: str, turns: int) -> bool:
+    parts, others = (re.split("([0-9]{1,9})", text) for text in (one, other))  # every second part is a number
+    if parts[::2] != others[::2]:
+        return False
+    return all(_near(int(a), int(b), turns) for a, b in zip(parts[1::2], others[1::2], strict=True))
+
+
+def _same_signals(one: Mapping[str, float], other: Mapping[str, float], turns: int) -> bool:
+    return one.keys() == other.keys() and all(_near(one[name], other[name], turns) for name in one)
+
+
+def _near(one: float, other: float, turns: int) -> bool:
+    return one == other or abs(one - other) == turns
 
 
 def odd_text(subject: Subject) -> None:

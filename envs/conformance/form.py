@@ -14,6 +14,7 @@ import numpy as np
 
 from turngym.envs.conformance.subject import (
     NO_CALL,
+    Broken,
     Subject,
     play,
     require,
@@ -37,6 +38,9 @@ HEADINGS = (
 """What an environment's docstring must tell, in Gymnasium's own words."""
 
 INFO_KEYS = frozenset({"task", "instruction", "signals", "error", "stop_reason", "infra_error"})
+
+SIZE = (64, 48)
+"""Width and height of the images to ask for: not square, and smaller than screens are."""
 
 FIND = """
 import pickle, sys, gymnasium
@@ -62,6 +66,28 @@ def gymnasium(subject: Subject) -> None:
 def found(subject: Subject) -> None:
     """``gymnasium.make`` finds the id in a fresh process that has not imported turngym."""
     subject.elsewhere(FIND)
+
+
+def keywords(subject: Subject) -> None:
+    """``task``, ``level``, ``split``, ``max_turns`` and ``image_size`` are taken; the last two are kept to."""
+    with subject.env() as env:
+        reset(env, 0)
+        task = env.task.id
+    common = {"task": task, "level": 0, "split": "train", "max_turns": 2, "image_size": SIZE}
+    for name, value in common.items():
+        if name in subject.kwargs:  # taken already, and others may not go with the rest
+            continue
+        try:
+            with subject.env(**{name: value}):
+                pass
+        except (TypeError, ValueError) as error:
+            raise Broken(f"{name}={value!r} is not taken: {' '.join(str(error).split())}") from error
+    with subject.env(max_turns=2, image_size=SIZE) as env:
+        observation, _ = reset(env, 0)
+        require(env.task.max_turns == 2, f"with max_turns=2 the task has max_turns={env.task.max_turns}")
+        for image in observation["images"][-1:]:
+            height, width = image.shape[:2]
+            require((width, height) == SIZE, f"with image_size={SIZE} the newest image is {width} x {height} pixels")
 
 
 def docstring(subject: Subject) -> None:

@@ -155,6 +155,14 @@ def blind(env: Any, observation: Observation, turn: int) -> ToolCall:
     return likely_call(tool, observation["text"])
 
 
+def planned(env: Any, observation: Observation, turn: int) -> Any:
+    """Play the oracle's next call; without an oracle, raise :class:`NotImplementedError`."""
+    plan = env.solution()
+    if not plan:
+        raise Broken("the oracle has no call left, but the episode goes on")
+    return plan[0]
+
+
 def functions(env: Any) -> list[dict[str, Any]]:
     """Return the ``function`` part of each tool specification."""
     return [tool["function"] for tool in env.action_space.tools]

@@ -7,9 +7,15 @@ import re
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
+from turngym.agents.episodes.store import EpisodeStore
+from turngym.envs.types import Episode
 
 from .conftest import MINIWOB, Command
 
@@ -41,6 +47,50 @@ def test_replay_is_identical(recording: Path, turngym: Command) -> None:
     assert (said.code, said.err) == (0, "")
     assert (answer["episodes"], answer["identical"], answer["diverged"]) == (3, 3, [])
     assert "3 of 3 episodes identical" in turngym("replay", recording / "episodes.db").out
+
+
+def other_reward(episode: Episode) -> tuple[Episode, str]:
+    *earlier, last = episode.turns
+    wrong = replace(episode, turns=(*earlier, replace(last, reward=0.25)))
+    return wrong, f"reward: expected 0.25, got {last.reward}"
+
+
+def other_screenshot(episode: Episode) -> tuple[Episode, str]:
+    first, *later = episode.turns
+    image = first.observation["images"][0].copy()
+    image[5, 9] ^= 255
+    seen = {"text": first.observation["text"], "images": (image,)}
+    wrong = replace(episode, turns=(replace(first, observation=seen), *later))
+    height, width, _ = image.shape
+    return wrong, f"image 0: 1 of {height * width} pixels differ, the first at x=9, y=5"
+
+
+@pytest.mark.parametrize("change", [other_reward, other_screenshot])
+def test_replay_names_and_draws_what_differs(
+    change: Callable[[Episode], tuple[Episode, str]], recording: Path, turngym: Command
+) -> None:
+    with EpisodeStore(recording) as recorded, EpisodeStore("changed/episodes.db", "a") as store:
+        first, second, third = recorded
+        wrong, what = change(second)
+        store.add([first, wrong, third])
+    turn = 0 if change is other_screenshot else len(second.turns) - 1
+
+    said = turngym("replay", "changed", "--json")
+    answer = json.loads(said.out)
+    assert (said.code, said.err) == (1, "")
+    assert (answer["episodes"], answer["identical"], answer["failed"]) == (3, 2, [])
+    (found,) = answer["diverged"]
+    assert (found["episode"], found["turn"], found["what"]) == (second.id, turn, what)
+    assert Path(found["picture"]).parent == Path("changed/replay")
+    with Image.open(found["picture"]) as picture:
+        picture.verify()
+
+    said = turngym("replay", "changed")
+    assert (said.code, said.err) == (1, "")
+    assert said.out.splitlines() == [
+        f"diverged episode {second.id}, turn {turn}: {what} ({found['picture']})",
+        "2 of 3 episodes identical",
+    ]
 
 
 def test_score_needs_no_environment(recording: Path, turngym: Command, monkeypatch: pytest.MonkeyPatch) -> None:

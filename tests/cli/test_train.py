@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import shlex
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +26,7 @@ SMALL = {
     "warm_start.episodes": 8,
     "warm_start.steps": 2,
     "warm_start.until": "null",
+    "warm_start.overshoot": "null",
     "train.groups": 1,
     "train.group_size": 2,
     "evaluate.episodes": 2,
@@ -67,23 +72,81 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert newest(tmp_path) >= step
 
 
+def test_killed_it_leaves_no_process_and_can_be_gone_on_with(tmp_path: Path) -> None:
+    settings = options(train__steps=3, train__until="null", train__checkpoint_every=1)
+    command = ["turngym", "train", "quickstart", *settings, "--out", "run"]
+    with started(command, "step 1: ", tmp_path) as training:
+        assert len(processes_in(tmp_path)) > 5  # itself, a worker, a browser with processes of its own
+        os.kill(training.pid, signal.SIGKILL)
+        assert training.wait(timeout=60) == -signal.SIGKILL
+        assert left_in(tmp_path) == []
+    step = newest(tmp_path)
+    assert step >= 1
+    with started([*command, "--resume"], f"going on from run/checkpoints/{step}\n", tmp_path) as resumed:
+        _, said = resumed.communicate(timeout=300)
+        assert left_in(tmp_path) == []
+    assert (resumed.returncode, "Traceback" in said) == (0, False)
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["steps"] == 3
+    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if row["phase"] == "train"] == [1, 2, 3]
+
+
 def interrupt(command: list[str], words: str, folder: Path) -> list[str]:
     """Run ``command``, press Ctrl-C once it says ``words``, and return the command that it names to go on with."""
-    program = [sys.executable, "-c", "import sys; from turngym.cli import main; sys.exit(main())", *command[1:]]
-    with subprocess.Popen(program, cwd=folder, stderr=subprocess.PIPE, text=True, start_new_session=True) as training:
+    with started(command, words, folder) as training:
+        assert len(processes_in(folder)) > 2  # itself and a worker at least
+        training.send_signal(signal.SIGINT)
+        assert training.wait(timeout=120) == 130
+        assert left_in(folder) == []
         assert training.stderr is not None
-        try:
-            assert any(words in line for line in training.stderr)
-            training.send_signal(signal.SIGINT)
-            last = training.stderr.read()
-            assert training.wait(timeout=120) == 130
-        finally:
-            training.kill()
+        last = training.stderr.read()
     assert "Traceback" not in last
     (line,) = (line for line in last.splitlines() if line.startswith("turngym: "))
     found = re.fullmatch("turngym: interrupted; what was finished is in run; go on with: (.*)", line)
     assert found
     return shlex.split(found[1])
+
+
+@contextlib.contextmanager
+def started(command: list[str], words: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run ``command`` in a folder until it says ``words``; what is left of it in the end is killed."""
+    program = [sys.executable, "-c", "import sys; from turngym.cli import main; sys.exit(main())", *command[1:]]
+    # One thread: for a model this small, threads that wait for each other cost most of the time on a busy machine.
+    quicker = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        program, cwd=folder, env=quicker, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as running:
+        assert running.stderr is not None
+        try:
+            said = ""
+            for line in running.stderr:
+                said += line
+                if words in line:
+                    break
+            assert words in said
+            yield running
+        finally:
+            for pid in processes_in(folder):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+
+def processes_in(folder: Path) -> list[int]:
+    """List the processes that work in a folder: all that were started there, browsers in sessions of their own too."""
+    found = []
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):  # it ended, or is another user's
+            if link.readlink() == folder:
+                found.append(int(link.parent.name))
+    return found
+
+
+def left_in(folder: Path) -> list[int]:
+    """List the processes that do not end within a while."""
+    end = time.monotonic() + 20
+    while (left := processes_in(folder)) and time.monotonic() < end:
+        time.sleep(0.1)
+    return left
 
 
 def newest(folder: Path) -> int:

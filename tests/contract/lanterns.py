@@ -5,12 +5,14 @@ It stands for a third party's module: the tests put its folder on the path and n
 
 import random
 import time
+from dataclasses import replace
 
 import gymnasium as gym
 import numpy as np
 
 from turngym.envs import (
     BadInput,
+    Entry,
     InfraError,
     Outcome,
     Refused,
@@ -20,6 +22,7 @@ from turngym.envs import (
     ToolCallSpace,
     TurnEnv,
     observation_space,
+    register,
 )
 
 COLUMNS, ROWS = 6, 4
@@ -43,7 +46,7 @@ class Lanterns(TurnEnv):
     `put_out(column, row)`, `answer(text)` and `wait()`.
 
     ## Observation Space
-    The instruction and a picture of 24 x 16 pixels.
+    The instruction and a picture of 24 x 16 pixels or `image_size`.
 
     ## Starting State
     Drawn from the seed. The training split shines with even brightness, the test split with odd.
@@ -55,15 +58,18 @@ class Lanterns(TurnEnv):
     Any answer ends the episode.
 
     ## Arguments
-    `task`, `split`, `max_turns`.
+    `task` (there is `count`), `level` (0: there is one level), `split`, `max_turns`, `image_size=(width, height)`.
 
     ## References
     None.
     """
 
-    def __init__(self, *, task=None, split="train", max_turns=None, render_mode=None):
+    def __init__(self, *, task=None, level=0, split="train", max_turns=None, image_size=(24, 16), render_mode=None):
         super().__init__(max_turns=max_turns, render_mode=render_mode)
+        if level != 0:
+            raise BadInput(f"level must be 0, got {level}: there is one level")
         self.name, self.split = task, split
+        self.width, self.height = image_size
         place = {"column": (0, COLUMNS - 1), "row": (0, ROWS - 1)}
         bounds = {name: {"type": "integer", "minimum": low, "maximum": high} for name, (low, high) in place.items()}
         self.action_space = ToolCallSpace(
@@ -73,7 +79,7 @@ class Lanterns(TurnEnv):
                 Tool("wait", "Do nothing.", {}),
             ]
         )
-        self.observation_space = observation_space(4 * COLUMNS, 4 * ROWS)
+        self.observation_space = observation_space(self.width, self.height)
 
     def find_task(self, wanted, rng):
         wanted = wanted or self.name or "count"
@@ -91,7 +97,8 @@ class Lanterns(TurnEnv):
         grid = np.zeros((ROWS, COLUMNS, 3), np.uint8)
         for place in self.lit:
             grid[divmod(place, COLUMNS)] = self.light
-        return (np.kron(grid, np.ones((4, 4, 1), np.uint8)),)
+        rows, columns = (np.arange(side) * n // side for side, n in ((self.height, ROWS), (self.width, COLUMNS)))
+        return (grid[np.ix_(rows, columns)],)
 
     def act(self, call):
         arguments = call["arguments"]
@@ -112,6 +119,17 @@ class Lanterns(TurnEnv):
         return [*calls, {"name": "answer", "arguments": {"text": str(self.count)}}]
 
 
+register(
+    Entry(
+        id="Lanterns-v0",
+        family="lanterns",
+        about="Lanterns to put out and to count.",
+        entry_point="lanterns:Lanterns",
+        tasks="lanterns:task_names",
+        missing="lanterns:missing",
+    )
+)
+
 FAULTS = {}
 """The environments with a fault: gymnasium id -> the checks that must fail, all others passing."""
 
@@ -126,9 +144,6 @@ def fault(*checks, **kwargs):
         return cls
 
     return add
-
-
-gym.register("Lanterns-v0", "lanterns:Lanterns")
 
 
 @fault("gymnasium", "seeds_differ")
@@ -237,6 +252,37 @@ class ChangesTheWorldAnyway(Lanterns):
         if isinstance(action, dict) and action.get("name") == "no_such_tool":
             self.light = 255 - self.light
             self._observe("")
+        return super().step(action)
+
+
+@fault("refused_calls")
+class TakesOffence(Lanterns):
+    """What follows a refused call is refused too."""
+
+    offended = False
+
+    def step(self, action):
+        if isinstance(action, dict) and action.get("name") == "no_such_tool":
+            self.offended = True
+        return super().step(action)
+
+    def start(self, task, rng):
+        self.offended = False
+        return super().start(task, rng)
+
+    def act(self, call):
+        if self.offended:
+            raise Refused("there is no tool of that name")
+        return super().act(call)
+
+
+@fault("refused_calls")
+class MovesTheGoal(Lanterns):
+    """Only who plays well after a refused call can tell."""
+
+    def step(self, action):
+        if isinstance(action, dict) and action.get("name") == "no_such_tool":
+            self.count += 1
         return super().step(action)
 
 
@@ -362,10 +408,22 @@ class RewardsAreNotNumbers(Meddled):
         return observation, float("nan"), terminated, truncated, info
 
 
-@fault("observations", "gymnasium")
+@fault("observations", "gymnasium", "keywords")
 class WrongSize(Lanterns):
     def look(self):
         return (super().look()[0][:-1],)
+
+
+@fault("keywords")
+class OneSize(Lanterns):
+    def __init__(self, *, image_size=None, **kwargs):
+        super().__init__(**kwargs)
+
+
+@fault("keywords")
+class KnowsNoLevels(Lanterns):
+    def __init__(self, *, task=None, split="train", max_turns=None, image_size=(24, 16), render_mode=None):
+        super().__init__(task=task, split=split, max_turns=max_turns, image_size=image_size, render_mode=render_mode)
 
 
 @fault("tools")
@@ -493,5 +551,25 @@ class SeedInvisible(Lanterns):
         return instruction
 
 
-for cls in (NeverStarts, StartsWithABug, BreaksNowAndThen, Picky, NoOracle, SeedInvisible):
+class CountsTurns(Lanterns):
+    __doc__ = Lanterns.__doc__
+
+    def describe(self):
+        return f"Turn {self._turn} of {self.task.max_turns}, {self.task.max_turns - self._turn} left."
+
+    def act(self, call):
+        outcome = super().act(call)
+        return replace(outcome, signals={**outcome.signals, "turns": float(self._turn)})
+
+
+class Unsteady(Lanterns):
+    __doc__ = Lanterns.__doc__
+
+    def act(self, call):
+        outcome = super().act(call)
+        return replace(outcome, signals={**outcome.signals, "seconds": time.time()})
+
+
+for cls in (NeverStarts, StartsWithABug, BreaksNowAndThen, Picky, NoOracle, SeedInvisible, CountsTurns):
     gym.register(f"{cls.__name__}-v0", f"lanterns:{cls.__name__}")
+gym.register("Unsteady-v0", "lanterns:Unsteady", nondeterministic=True)

@@ -8,6 +8,7 @@ import pytest
 
 from turngym.envs import BadInput
 from turngym.envs.conformance import CHECKS, Report, check
+from turngym.envs.conformance.conduct import _same_words
 from turngym.envs.conformance.subject import Skip, Subject, bad_calls, blind, idle
 
 
@@ -50,7 +51,29 @@ def test_an_id_known_to_this_process_alone_is_not_found():
 def test_without_an_oracle_the_oracle_is_skipped_with_a_reason():
     report = check("lanterns:NoOracle-v0", quick=True)
     assert report.ok
-    assert report.skipped == [{"name": "oracle", "why": "no oracle: solution() is not implemented"}]
+    assert report.skipped == [{"name": "oracle", "why": "no oracle: solution() is not implemented for count"}]
+
+
+@pytest.mark.parametrize("env_id", ["CountsTurns-v0", "Unsteady-v0"])
+def test_a_refused_call_may_cost_a_turn_that_shows_and_what_is_said_to_be_unsteady_may_be(env_id):
+    report = check(f"lanterns:{env_id}", quick=True)
+    assert report.failed == []
+    assert report.skipped == []
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        ("Turn 1 of 9", True),
+        ("Turn 6 of 9", True),
+        ("Turn 5 of 9", False),
+        ("Turn 6 of 14 or so", False),
+        ("Turn six of 9", False),
+        ("Turn 1" + "0" * 10_000, False),
+    ],
+)
+def test_numbers_may_count_the_turns_that_were_refused_and_nothing_else(words, same):
+    assert _same_words("Turn 1 of 9", words, turns=5) == same
 
 
 def test_seed_visible_false_allows_equal_starts():
