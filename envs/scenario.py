@@ -81,8 +81,8 @@ class WarmStartBlock(_Block):
 
     @model_validator(mode="after")
     def _in_order(self) -> WarmStartBlock:
-        if self.overshoot is not None and (self.until is None or self.overshoot < self.until):
-            raise ValueError(f"overshoot is {self.overshoot} and must lie above until, which is {self.until}")
+        if self.overshoot is not None and self.until is not None and self.overshoot < self.until:
+            raise ValueError(f"overshoot is {self.overshoot} and must not lie below until, which is {self.until}")
         return self
 
 

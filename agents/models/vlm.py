@@ -11,7 +11,8 @@ import functools
 import hashlib
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -206,13 +207,8 @@ class VLM:
 
     def save(self, folder: Path) -> None:
         """Write a Hugging Face model folder."""
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()  # one a file, each time
-        try:
+        with _no_progress_bars():
             self.model.save_pretrained(folder)
-        finally:
-            logging.enable_progress_bar()
         self.tokenizer.save_pretrained(folder)
         self.image_processor.save_pretrained(folder)
 
@@ -224,13 +220,26 @@ class VLM:
 
         refuse_empty(name)
         try:
-            model = AutoModelForImageTextToText.from_pretrained(name, dtype=dtype)
+            with _no_progress_bars() if Path(name).is_dir() else nullcontext():
+                model = AutoModelForImageTextToText.from_pretrained(name, dtype=dtype)
             tokenizer = AutoTokenizer.from_pretrained(name)
             image_processor = AutoImageProcessor.from_pretrained(name, backend="pil")
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:  # the last two: weights that are damaged
             raise BadInput(f"cannot load model {name!r}: {str(error).strip().splitlines()[0]}") from None
         _refuse_stranger(name, model.config, tokenizer, image_processor)
         return cls(model.to(device).eval(), tokenizer, image_processor)
+
+
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """Without transformers' bars, which count what is done in a moment; a download keeps its own."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.enable_progress_bar()
 
 
 def digest(image: Image) -> bytes:

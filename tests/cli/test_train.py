@@ -10,6 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,9 @@ SMALL = {
     "workers": 1,
     "slots": 2,
 }
+
+PATIENCE = 240.0
+"""Seconds after which a program that does not say what it should is killed."""
 
 
 def options(**more: object) -> list[str]:
@@ -83,7 +87,7 @@ def test_killed_it_leaves_no_process_and_can_be_gone_on_with(tmp_path: Path) -> 
     step = newest(tmp_path)
     assert step >= 1
     with started([*command, "--resume"], f"going on from run/checkpoints/{step}\n", tmp_path) as resumed:
-        _, said = resumed.communicate(timeout=300)
+        _, said = resumed.communicate(timeout=PATIENCE)
         assert left_in(tmp_path) == []
     assert (resumed.returncode, "Traceback" in said) == (0, False)
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["steps"] == 3
@@ -117,6 +121,8 @@ def started(command: list[str], words: str, folder: Path) -> Iterator[subprocess
         program, cwd=folder, env=quicker, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as running:
         assert running.stderr is not None
+        watchdog = threading.Timer(PATIENCE, running.kill)
+        watchdog.start()
         try:
             said = ""
             for line in running.stderr:
@@ -124,8 +130,10 @@ def started(command: list[str], words: str, folder: Path) -> Iterator[subprocess
                 if words in line:
                     break
             assert words in said
+            watchdog.cancel()
             yield running
         finally:
+            watchdog.cancel()
             for pid in processes_in(folder):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)

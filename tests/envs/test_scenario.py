@@ -147,10 +147,10 @@ def test_nearest_word():
 def test_an_overshoot_lies_above_what_is_wanted():
     base = {"name": "mine", "environment": ENVIRONMENT}
     assert parse({**base, "warm_start": {"until": 0.5, "overshoot": 0.7}}, "here").warm_start.overshoot == 0.7
-    for block in ({"overshoot": 0.7}, {"until": 0.8, "overshoot": 0.7}):
-        said = refusal(lambda block=block: parse({**base, "warm_start": block}, "here"))
-        assert "warm_start" in said
-        assert "overshoot is 0.7" in said
+    assert parse({**base, "warm_start": {"overshoot": 0.7}}, "here").warm_start.until is None
+    said = refusal(lambda: parse({**base, "warm_start": {"until": 0.8, "overshoot": 0.7}}, "here"))
+    assert "warm_start: " in said
+    assert "overshoot is 0.7 and must not lie below until, which is 0.8" in said
 
 
 def test_keywords_that_a_constructor_passes_on_to_its_bases(monkeypatch):
