@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -33,7 +34,9 @@ def play(
     """
     entry = find(env_id)
     if task is not None and task not in entry.task_names():
-        raise BadInput(f"unknown task {task!r} of {env_id}; `turngym list` shows how many there are")
+        near = difflib.get_close_matches(task, entry.task_names(), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"`turngym list {env_id}` shows them"
+        raise BadInput(f"unknown task {task!r} of {env_id}; {hint}")
     if policy not in BUILT_IN:
         raise BadInput(f"unknown policy {policy!r}; there is {', '.join(BUILT_IN)}")
     if policy == "oracle":

@@ -24,8 +24,9 @@ class Entry:
     """``module:Class``, imported only when an environment is made."""
     tasks: str
     """``module:function`` that lists the task names."""
-    missing: str
-    """``module:function`` that returns the one command that makes the environment ready here, or None if it is."""
+    missing: str = ""
+    """``module:function`` that returns the one command that makes the environment ready here, or None if it is; empty
+    where an environment that is installed is ready."""
     nondeterministic: bool = False
     kwargs: dict[str, Any] = field(default_factory=dict)
     solved: str = ""
@@ -41,7 +42,7 @@ class Entry:
 
     def what_is_missing(self) -> str | None:
         """Return the command that makes this environment ready here, or None if it is ready."""
-        answer: str | None = load(self.missing)()
+        answer: str | None = load(self.missing)() if self.missing else None
         return answer
 
 
@@ -49,9 +50,12 @@ _ENTRIES: dict[str, Entry] = {}
 
 
 def load(target: str) -> Callable[..., Any]:
-    """Import ``module:name``."""
+    """Import ``module:name``; :class:`BadInput` if an entry names what is not there."""
     module, _, name = target.partition(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    try:
+        found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    except (ModuleNotFoundError, AttributeError, ValueError) as error:
+        raise BadInput(f"an environment's entry names {target!r}: {error}") from error
     return found
 
 
@@ -82,7 +86,9 @@ def load_entry_points() -> None:
     """Call every ``gymnasium.envs`` entry point named ``turngym``, ours and third parties'; warn of those that fail."""
     for entry in entry_points(group="gymnasium.envs", name="turngym"):
         try:
-            entry.load()()
+            loaded = entry.load()
+            if callable(loaded):  # a module registers when it is imported
+                loaded()
         except Exception as error:  # of a package that may be anyone's, and must not cost us ours
             said = f"{type(error).__name__}: {error}"
             warnings.warn(f"the environments of {entry.value!r} are not registered: {said}", stacklevel=2)

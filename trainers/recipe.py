@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import difflib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,7 +62,9 @@ def train(scenario: Scenario, *, out: Path, resume: bool = False, report: Say = 
 
 
 def _refuse_model(name: str) -> None:
-    if name.startswith("tiny-") and name not in tiny.NAMES:
+    if name in tiny.NAMES:
+        return
+    if name.startswith("tiny-") or difflib.get_close_matches(name, tiny.NAMES, n=1, cutoff=0.8):
         raise BadInput(f"unknown model {name!r}; the tiny ones are {', '.join(tiny.NAMES)}")
     refuse_empty(name)
 
@@ -73,6 +76,8 @@ def _model(scenario: Scenario, run: Run, pool: EnvPool, resume: bool, report: Sa
         report(f"going on from {newest}")
         run.forget_after(int(newest.name))
         return VLM.load(str(newest)), load_state(newest)
+    if resume:
+        report("it had stopped before its first checkpoint, which follows the warm start: beginning again")
     run.forget_after(None)
     name = scenario.policy.model
     vlm = None if name in tiny.NAMES else VLM.load(name)  # first: it may be none that we can use
@@ -95,6 +100,7 @@ def _demonstrate(scenario: Scenario, run: Run, pool: EnvPool, report: Say) -> li
     starts = [Start(f"warm_start-{n:05d}", Task(task_of(scenario), seed=seed)) for n, seed in enumerate(seeds)]
     episodes = rollout(pool, oracle(), starts, phase="warm_start", keep=run.keep)
     solved = [episode for episode in sound(episodes) if episode.success]
+    report(f"it solved {len(solved)} of them; the warm start imitates them, at most {scenario.warm_start.steps} steps")
     if len(solved) < count / 2:
         raise InfraError("oracle_failed", f"the oracle solved {len(solved)} of {count} tasks")
     return solved
@@ -117,12 +123,16 @@ def _warm_up(scenario: Scenario, run: Run, pool: EnvPool, vlm: VLM, demonstratio
 
     def measure(step: int) -> float:
         success = _check(scenario, run, pool, policy, step)
-        report(f"warm start, step {step}: success {success:.2f}")
+        above = settings.overshoot is not None and success > settings.overshoot
+        report(f"warm start, step {step}: success {success:.2f}" + (f", above {settings.overshoot}" if above else ""))
         return success
 
-    steps = warm_start.train(
-        vlm, data, settings, seed=scenario.seed, measure=measure, log=lambda row: run.log("warm_start", row)
-    )
+    def log(row: dict[str, float]) -> None:
+        run.log("warm_start", row)
+        if row["step"] % 50 == 0:
+            report(f"warm start, step {row['step']}: loss {row['loss']:.3f}")
+
+    steps = warm_start.train(vlm, data, settings, seed=scenario.seed, measure=measure, log=log)
     report(f"warm start done after {steps} steps")
 
 
@@ -240,9 +250,10 @@ def _practise(
         progress.record(metrics, episodes)
         if state.step % settings.checkpoint_every == 0:
             progress.keep()
-        if state.step % 10 == 0 or state.step == 1:
+        if state.step % 5 == 0 or state.step == 1:
             success = f"{metrics['success']:.2f}" if "success" in metrics else "unknown, no start was new"
-            report(f"step {state.step}: success {success}, episodes {progress.episodes}")
+            groups = f"{metrics['live_groups']:.0f} of {metrics['groups']:.0f} groups differ in reward"
+            report(f"step {state.step} of {settings.steps}: success {success}, {groups}")
 
     try:
         grpo.train(

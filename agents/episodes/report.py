@@ -84,8 +84,8 @@ def page(run: RunData, body: Html) -> str:
 
 
 def overview(run: RunData, store: EpisodeStore) -> Html:
-    """Headline numbers, the learning curve and the other metrics."""
-    return join(tag("section", *_headline(run, store), class_="headline"), _curve(run), _metrics(run))
+    """Headline numbers and the learning curve."""
+    return join(tag("section", *_headline(run, store), class_="headline"), _curve(run))
 
 
 def strips(store: EpisodeStore, chosen: Iterable[Chosen], max_turns: int, max_side: int) -> Html:
@@ -236,13 +236,14 @@ def _curve(run: RunData) -> Html | None:
     return tag("section", tag("h2", "Learning curve"), tag("p", note, class_="note"), *charts, class_="curve")
 
 
-def _metrics(run: RunData) -> Html | None:
+def metrics(run: RunData) -> Html | None:
+    """Small charts of the metrics that change; ``metrics.jsonl`` has them all."""
     charts = []
     for phase in sorted(run.rows, key=lambda name: name != "train"):
         rows = run.rows[phase]
         for key in dict.fromkeys(key for row in rows for key in row):
             series = points(rows, key)
-            if key in CURVES or len(series) < 2:
+            if key in CURVES or key == "wall_s" or len({value for _, value in series}) < 2:
                 continue
             name = key.replace("_", " ") if phase == "train" else f"{phase} {key}".replace("_", " ").strip()
             head = tag("div", tag("span", name), tag("span", f"{series[-1][1]:.3g}", class_="last"), class_="line")

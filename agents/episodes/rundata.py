@@ -79,7 +79,10 @@ def wilson(successes: int, count: int) -> Rate:
     share, z = successes / count, 1.959964
     centre = (share + z * z / (2 * count)) / (1 + z * z / count)
     reach = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return Rate(share, max(0.0, centre - reach), min(1.0, centre + reach), count)
+    # At the ends the formula gives 0 and 1, but for rounding.
+    low = max(0.0, centre - reach) if successes else 0.0
+    high = min(1.0, centre + reach) if successes < count else 1.0
+    return Rate(share, low, high, count)
 
 
 def _text(path: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from turngym.agents.episodes.markup import Html, join, tag
-from turngym.agents.episodes.report import choose, filters, overview, page, recipe, strips
+from turngym.agents.episodes.report import choose, filters, metrics, overview, page, recipe, strips
 from turngym.agents.episodes.rundata import read_run
 from turngym.agents.episodes.store import EpisodeStore, Filter
 from turngym.agents.episodes.strips import strip
@@ -27,7 +27,7 @@ def export(run_dir: str | Path, file: str | Path) -> Path:
     """
     with EpisodeStore(run_dir) as store:
         run = read_run(store.path.parent, store)
-        body = join(overview(run, store), strips(store, choose(store), MAX_TURNS, MAX_SIDE), recipe(run))
+        body = join(overview(run, store), strips(store, choose(store), MAX_TURNS, MAX_SIDE), metrics(run), recipe(run))
     path = Path(file)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,6 +73,7 @@ def _listing(run_dir: str | Path, query: dict[str, str]) -> str:
             tag("p", f"{count:,} episodes, page {number} of {pages}", class_="note"),
             tag("div", *(strip(store.get(summary.id)) for summary in found), class_="cards"),
             _links(query, number, pages),
+            metrics(run) if first else None,
             recipe(run),
         )
         return page(run, body)

@@ -23,6 +23,7 @@ from turngym.envs.conformance.subject import (
     sampled,
     step,
 )
+from turngym.envs.registry import entries
 from turngym.envs.types import StopReason
 
 HEADINGS = (
@@ -64,8 +65,17 @@ def gymnasium(subject: Subject) -> None:
 
 
 def found(subject: Subject) -> None:
-    """``gymnasium.make`` finds the id in a fresh process that has not imported turngym."""
+    """``gymnasium.make`` finds the id in a fresh process; what its entry names is there."""
     subject.elsewhere(FIND)
+    name = subject.env_id.rpartition(":")[2]
+    for entry in entries():
+        if entry.id != name:
+            continue
+        names, solved = entry.task_names(), entry.solved_tasks()
+        require(bool(names), "the entry's tasks: none is listed")
+        require(set(solved) <= set(names), f"the entry's solved: {sorted(set(solved) - set(names))} are no tasks")
+        missing = entry.what_is_missing()
+        require(missing is None, f"the entry's missing: it was made, but run {missing!r}")
 
 
 def keywords(subject: Subject) -> None:

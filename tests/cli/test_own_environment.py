@@ -64,13 +64,40 @@ def test_it_is_played_replayed_and_measured(say: Say) -> None:
     assert refused.stderr == "turngym: --import: cannot import 'lumps': ModuleNotFoundError: No module named 'lumps'\n"
 
 
+def test_what_breaks_is_said(say: Say, tmp_path: Path) -> None:
+    torn = """
+import lanterns
+
+class Torn(lanterns.Lanterns):
+    def act(self, call):
+        return super().act(call) if self.count % 2 else {}[call["name"]]
+
+lanterns.Lanterns = Torn
+"""
+    (tmp_path / "lamps.py").write_text(torn + LAMPS)
+    played = say("play", "lamps:mine/Lamps-v0", "--episodes", "12", "--workers", "1", "--json")
+    answer = json.loads(played.stdout)
+    assert (played.returncode, answer["success_rate"]) == (0, 1.0)
+    assert 0 < answer["episodes"] < 12
+    last = played.stderr.splitlines()[-1]
+    assert last.startswith(f"turngym: {answer['infra_errors']} attempts broke on our side, the first by env_error: Key")
+
+
+def test_its_tasks_are_listed(say: Say) -> None:
+    assert say("list", "lamps:mine/Lamps-v0").stdout == "count\n"
+    listed = json.loads(say("list", "lamps:mine/Lamps-v0", "--json").stdout)
+    assert listed == {"id": "mine/Lamps-v0", "tasks": [{"name": "count", "oracle": True}]}
+
+
 def test_one_that_is_broken_does_not_hide_the_others(turngym: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_ENTRIES", dict(registry._ENTRIES))
     register(Entry("mine/Torn-v0", "lamps", "Lamps.", "lanterns:Lanterns", "torn:names", "torn:missing"))
     try:
         listed = {entry["id"]: entry for entry in json.loads(turngym("list", "--json").out)["environments"]}
         assert not listed["mine/Torn-v0"]["ready"]
-        assert listed["mine/Torn-v0"]["missing"] == "broken: ModuleNotFoundError: No module named 'torn'"
+        assert listed["mine/Torn-v0"]["missing"] == (
+            "broken: an environment's entry names 'torn:missing': No module named 'torn'"
+        )
         assert "turngym/MiniWoB-v0" in listed
         assert "broken" in turngym("list").out
     finally:

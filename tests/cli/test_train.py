@@ -67,7 +67,7 @@ def test_train_then_eval(turngym: Command) -> None:
 
 def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     begin = ["turngym", "train", "quickstart", *options(train__steps=100_000, train__until="null"), "--out", "run"]
-    go_on = interrupt(begin, "step 1: ", tmp_path)
+    go_on = interrupt(begin, "step 1 of ", tmp_path)
     step = newest(tmp_path)
     assert step >= 1
     with EpisodeStore(tmp_path / "run") as store:
@@ -79,7 +79,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
 def test_killed_it_leaves_no_process_and_can_be_gone_on_with(tmp_path: Path) -> None:
     settings = options(train__steps=3, train__until="null", train__checkpoint_every=1)
     command = ["turngym", "train", "quickstart", *settings, "--out", "run"]
-    with started(command, "step 1: ", tmp_path) as training:
+    with started(command, "step 1 of ", tmp_path) as training:
         assert len(processes_in(tmp_path)) > 5  # itself, a worker, a browser with processes of its own
         os.kill(training.pid, signal.SIGKILL)
         assert training.wait(timeout=60) == -signal.SIGKILL

@@ -1,15 +1,16 @@
 """The conformance suite passes what is sound and tells each fault by name."""
 
+import dataclasses
 import json
 
 import gymnasium as gym
 import lanterns
 import pytest
 
-from turngym.envs import BadInput
-from turngym.envs.conformance import CHECKS, Report, check
+from turngym.envs import BadInput, registry
+from turngym.envs.conformance import CHECKS, Report, check, form
 from turngym.envs.conformance.conduct import _same_words
-from turngym.envs.conformance.subject import Skip, Subject, bad_calls, blind, idle
+from turngym.envs.conformance.subject import Broken, Skip, Subject, bad_calls, blind, idle
 
 
 def names(findings):
@@ -164,3 +165,23 @@ def test_quick_is_quicker():
 def test_each_check_states_its_promise_and_a_skip_is_no_failure():
     assert all((promise.__doc__ or "").strip() for promise in CHECKS.values())
     assert not issubclass(Skip, AssertionError)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"tasks": "lanterns:task_name"}, "entry names 'lanterns:task_name'"),
+        ({"tasks": "lanterns:no_tasks"}, "none is listed"),
+        ({"solved": "lanterns:other_tasks"}, r"\['juggle'\] are no tasks"),
+        ({"missing": "lanterns:no_such"}, "entry names 'lanterns:no_such'"),
+        ({"missing": "lanterns:no_electricity"}, "it was made, but run 'pay the bill'"),
+    ],
+)
+def test_what_an_entry_names_is_looked_at(wrong, why, monkeypatch):
+    monkeypatch.setattr(lanterns, "no_tasks", list, raising=False)
+    monkeypatch.setattr(lanterns, "other_tasks", lambda: ["juggle"], raising=False)
+    monkeypatch.setattr(lanterns, "no_electricity", lambda: "pay the bill", raising=False)
+    entry = registry.find("lanterns:Lanterns-v0")
+    monkeypatch.setattr(registry, "_ENTRIES", {**registry._ENTRIES, entry.id: dataclasses.replace(entry, **wrong)})
+    with pytest.raises((Broken, BadInput), match=why):
+        form.found(Subject("lanterns:Lanterns-v0", {}, True))

@@ -45,12 +45,12 @@ def python(script):
     return run(script).stdout.split()
 
 
-def package(folder, name, source):
-    """Lay out an installed package of that name, whose entry point is its function ``register``."""
+def package(folder, name, source, target="{name}:register"):
+    """Lay out an installed package of that name, whose entry point is its function ``register``, or another."""
     about = folder / f"{name}-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(f"[gymnasium.envs]\nturngym = {name}:register\n")
+    (about / "entry_points.txt").write_text(f"[gymnasium.envs]\nturngym = {target.format(name=name)}\n")
     (folder / f"{name}.py").write_text(source)
 
 
@@ -145,7 +145,7 @@ def test_registering_twice_is_no_error_and_the_last_word_counts(registered):
 
 def test_load_imports_by_module_and_name():
     assert load("json:dumps")([1]) == "[1]"
-    with pytest.raises(AttributeError):
+    with pytest.raises(BadInput, match="'json:no_such_thing'"):
         load("json:no_such_thing")
 
 
@@ -169,3 +169,19 @@ def test_a_module_that_breaks_is_bad_input_in_one_line(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(BadInput, match=r"cannot import 'torn': NameError: name 'lamps' is not defined$"):
         make("torn:X-v0")
+
+
+def test_an_entry_point_may_be_a_module_that_registers_when_it_is_imported(tmp_path):
+    package(tmp_path, "others", OTHERS + "register()", target="others")
+    done = run("import gymnasium; print('others/Env-v0' in gymnasium.registry)", PYTHONPATH=str(tmp_path))
+    assert (done.stdout.split(), done.stderr) == (["True"], "")
+
+
+def test_an_environment_is_ready_where_nothing_says_what_it_may_miss(registered):
+    assert dataclasses.replace(registered, missing="").what_is_missing() is None
+
+
+@pytest.mark.parametrize("target", ["lanterns:no_such", "no_such:tasks", "lanterns"])
+def test_an_entry_that_names_what_is_not_there_is_bad_input(registered, target):
+    with pytest.raises(BadInput, match=f"an environment's entry names '{target}': "):
+        dataclasses.replace(registered, tasks=target).task_names()

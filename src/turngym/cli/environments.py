@@ -14,7 +14,7 @@ from turngym.cli.output import Json, figures, in_words, print_json, stdout_for_t
 from turngym.envs.registry import Entry, entries, find
 from turngym.envs.types import BadInput
 
-Environment = Annotated[str, typer.Argument(metavar="ENV", help="An id that `turngym list` shows.")]
+Environment = Annotated[str, typer.Argument(metavar="ENV", help="An id that `turngym list` shows, or module:id.")]
 OneTask = Annotated[str | None, typer.Option(metavar="NAME", help="One task. Default: drawn from the seed.")]
 
 
@@ -25,8 +25,14 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog="Example: turngym bench turngym/MiniWoB-v0 --task click-color --seconds 5")(bench)
 
 
-def list_all(json: Json = False) -> None:
+def list_all(
+    env_id: Annotated[str | None, typer.Argument(metavar="[ENV]", help="List the tasks of this one.")] = None,
+    json: Json = False,
+) -> None:
     """List environments and scenarios: what each needs, and the one command that makes it ready here."""
+    if env_id is not None:
+        _list_tasks(env_id, json)
+        return
     with stdout_for_the_answer():
         answer = {"environments": _environments(), "scenarios": _scenarios()}
     if json:
@@ -44,6 +50,18 @@ def list_all(json: Json = False) -> None:
         console.print(table)
 
 
+def _list_tasks(env_id: str, json: bool) -> None:
+    with stdout_for_the_answer():
+        entry = find(env_id)
+        solved = set(entry.solved_tasks())
+        tasks = [{"name": name, "oracle": name in solved} for name in entry.task_names()]
+    if json:
+        print_json({"id": entry.id, "tasks": tasks})
+        return
+    for task in tasks:
+        print(f"{task['name']}{'' if task['oracle'] else '  (no oracle)'}")
+
+
 def _environments() -> list[dict[str, Any]]:
     found = []
     for entry in entries():
@@ -51,7 +69,8 @@ def _environments() -> list[dict[str, Any]]:
             missing = entry.what_is_missing()
             tasks = _count(entry)
         except Exception as error:  # of a package that may be anyone's, and must not cost us the list
-            missing, tasks = f"broken: {type(error).__name__}: {error}", None
+            why = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
+            missing, tasks = f"broken: {why}", None
         found.append(
             {"id": entry.id, "family": entry.family, "tasks": tasks, "ready": missing is None, "missing": missing}
         )

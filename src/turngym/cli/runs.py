@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -57,16 +58,21 @@ def play(
     run = out or _new_run(env_id.rpartition("/")[2])
     with stdout_for_the_answer(), _kept_in(run), counted(f"{policy} plays", episodes) as step:
         won = 0
+        broken: list[str] = []
 
         def count(episode: Episode) -> None:
             nonlocal won
             won += episode.success
+            if episode.infra_error is not None:
+                broken.append(f"{episode.infra_error['kind']}: {episode.infra_error['message']}")
             step(f"{won} solved")
 
         answer = make_episodes(
             env_id, task=task, policy=policy, episodes=episodes, seed=seed, workers=workers, out=run, on_episode=count
         )
     print_json(answer) if json else figures(answer, env_id)
+    if broken:
+        print(f"turngym: {len(broken)} attempts broke on our side, the first by {broken[0]}", file=sys.stderr)
 
 
 def train(

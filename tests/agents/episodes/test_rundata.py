@@ -16,4 +16,6 @@ def test_wilsons_interval_against_published_numbers():
         found = wilson(r, n)
         assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
         assert (found.value, found.count) == (r / n, n)
+    for n in (6, 7, 13):  # where rounding would leave something
+        assert (wilson(0, n).low, wilson(n, n).high) == (0.0, 1.0)
     assert (wilson(0, 0).low, wilson(0, 0).high) == (0.0, 1.0)
