@@ -64,7 +64,8 @@ def train(scenario: Scenario, *, out: Path, resume: bool = False, report: Say = 
 def _refuse_model(name: str) -> None:
     if name in tiny.NAMES:
         return
-    if name.startswith("tiny-") or difflib.get_close_matches(name, tiny.NAMES, n=1, cutoff=0.8):
+    mistyped = name.startswith("tiny-") or difflib.get_close_matches(name, tiny.NAMES, n=1, cutoff=0.8)
+    if mistyped and not Path(name).exists():
         raise BadInput(f"unknown model {name!r}; the tiny ones are {', '.join(tiny.NAMES)}")
     refuse_empty(name)
 

@@ -103,7 +103,8 @@ class Environments:
             # A recording is data from anywhere: the module of its "module:Env-v0" is its reader's to import.
             module, _, env_id = episode.env_id.rpartition(":")
             if env_id not in gym.registry:
-                if module:
+                # What is suggested may be pasted into a shell: a module's name, or nothing.
+                if module and all(part.isidentifier() for part in module.split(".")):
                     why = f"its module is not imported because a recording says so: if you trust it, --import {module}"
                     raise BadInput(f"unknown environment {env_id!r}: {why}")
                 find(env_id)

@@ -108,6 +108,15 @@ def test_a_resumed_run_is_the_run_that_never_stopped(whole, halfway):
     assert_same_end(out, halfway)
 
 
+def test_a_model_folder_may_have_a_name_like_a_tiny_ones(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match="unknown model 'tiny_qwen2_5_vl'"):
+        recipe._refuse_model("tiny_qwen2_5_vl")
+    (tmp_path / "tiny_qwen2_5_vl").mkdir()
+    (tmp_path / "tiny_qwen2_5_vl" / "config.json").touch()
+    recipe._refuse_model("tiny_qwen2_5_vl")
+
+
 def test_a_folder_is_not_used_twice_and_only_a_run_of_the_same_recipe_is_resumed(whole, tmp_path):
     out, _, _ = whole
     with pytest.raises(BadInput, match="holds a run already"):

@@ -163,6 +163,15 @@ def test_a_recording_cannot_choose_a_module_to_import(store, tmp_path, play):
     assert "antigravity" not in sys.modules
 
 
+@pytest.mark.parametrize("module", ["x; rm -rf ~", "$(reboot)", "\x1b[2J", "a b", "a..b", "-x"])
+def test_what_a_recording_says_is_suggested_only_where_it_is_the_name_of_a_module(store, tmp_path, play, module):
+    store.add([changed(play("a", 1), env_id=f"{module}:test/Lamps-v0")])
+    with pytest.raises(BadInput) as refusal:
+        again(store, tmp_path)
+    assert module not in str(refusal.value)
+    assert "--import" not in str(refusal.value)
+
+
 def test_an_episode_of_the_test_split_is_replayed_there(store, tmp_path):
     held_out = Start("held-out", Task("click-color", seed=3, split="test"))
     kwargs = {"task": "click-color", "backend": "fake"}
