@@ -7,10 +7,8 @@ folder: it lives in memory, and ends when this process does, however that ends.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import fcntl
-import io
 import json
 import os
 import select
@@ -19,25 +17,18 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-from PIL import Image as Pictures
-
 from turngym.envs.browser import chromium
-from turngym.envs.browser.keyboard import MODIFIERS, split
-from turngym.envs.browser.protocol import LAUNCH_TIMEOUT, TIMEOUT, Event, Key, Move, Press, Release, Size, Text, Wheel
-from turngym.envs.types import Image, InfraError
+from turngym.envs.browser.devtools_page import Command, DevToolsContext, DevToolsPage, Message
+from turngym.envs.browser.protocol import LAUNCH_TIMEOUT, TIMEOUT, Size
+from turngym.envs.types import InfraError
 
-Message = dict[str, Any]
-Command = tuple[str, Message]
+Listener = Callable[[Message], None]
 
-DRAW: Message = {"screenshot": {"format": "png", "optimizeForSpeed": True}}
-FRAME_ATTEMPTS = 5
-"""Frames asked for until one comes with a picture: a frame in which nothing changed may come without."""
-PATIENCE = 0.25
-"""Seconds until input that is not acknowledged is given a frame."""
+READ = 1 << 16
+"""Bytes read at once: what a pipe holds."""
 
 
 def _pipe() -> tuple[int, int]:
@@ -59,7 +50,10 @@ class DevToolsBrowser:
         self._id = 0
         self._buffer = bytearray()
         self._answers: dict[int, Message] = {}
-        self._events: list[Message] = []
+        self._unwanted: set[int] = set()
+        self._listeners: dict[str, Listener] = {}
+        self.watchers: list[Listener] = []
+        """Told of the events that belong to no page's session."""
         executable = path or chromium.find()  # first: there may be none
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (unlinked at birth)
         self._pid: int | None = None
@@ -93,10 +87,17 @@ class DevToolsBrowser:
         """Whether it can still be used."""
         return self._pid is not None
 
-    def new_page(self, size: Size, script: str = "", window: Size | None = None) -> DevToolsPage:
-        """Open a page in a new context."""
+    def new_context(
+        self, size: Size, script: str = "", window: Size | None = None, hosts: Sequence[str] | None = None
+    ) -> DevToolsContext:
+        """Open a context."""
         with self.lock:
-            return DevToolsPage(self, size, script, window or size)
+            return DevToolsContext(self, size, script, window or size, hosts)
+
+    def new_page(self, size: Size, script: str = "", window: Size | None = None) -> DevToolsPage:
+        """Open a page in a context of its own."""
+        with self.lock:
+            return DevToolsPage(DevToolsContext(self, size, script, window or size, None), owns_context=True)
 
     def close(self) -> None:
         """Kill the browser with its children; it has nothing to save."""
@@ -155,27 +156,37 @@ class DevToolsBrowser:
 
     def has_answer(self, number: int, within: float = 0.0) -> bool:
         """Whether the answer to the command with this id comes within so many seconds."""
-        deadline = time.monotonic() + within
-        while number not in self._answers and self._ready(self._read, deadline):
-            self._receive()
-        return number in self._answers
+        return self.wait_until(lambda: number in self._answers, within)
+
+    def disregard(self, number: int) -> None:
+        """Never mind the answer to the command with this id, whether it has come or not."""
+        if self._answers.pop(number, None) is None:
+            self._unwanted.add(number)
 
     def call(self, method: str, params: Message | None = None, session: str | None = None) -> Message:
         """Send one command and wait for its answer."""
         with self.lock:
             return self.wait(self.send([(method, params or {})], session)[0])
 
-    def wait_event(self, method: str, session: str) -> None:
-        """Wait until an event has come for a session."""
-        deadline = time.monotonic() + self.timeout
-        while not any(e["method"] == method and e.get("sessionId") == session for e in self._events):
-            if not self._ready(self._read, deadline):
-                raise self.hung()
-            self._receive()
+    def post(self, method: str, params: Message, session: str | None = None) -> None:
+        """Send one command and never mind its answer."""
+        self.disregard(self.send([(method, params)], session)[0])
 
-    def forget_events(self, session: str) -> None:
-        """Drop the events that have come for a session."""
-        self._events = [event for event in self._events if event.get("sessionId") != session]
+    def wait_until(self, happened: Callable[[], bool], within: float) -> bool:
+        """Take in what the browser says until ``happened``; False if it has not within so many seconds."""
+        deadline = time.monotonic() + within
+        while not happened():
+            if not self._ready(self._read, deadline):
+                return False
+            self._receive()
+        return True
+
+    def listen(self, session: str, listener: Listener | None) -> None:
+        """Have the events of a session told to ``listener`` as they come; None ends that."""
+        if listener is None:
+            self._listeners.pop(session, None)
+        else:
+            self._listeners[session] = listener
 
     def _ready(self, end: int, deadline: float) -> bool:
         """Wait until one of the two ends can be used; False after the deadline."""
@@ -186,22 +197,30 @@ class DevToolsBrowser:
         return bool(poll.poll(max(0.0, deadline - time.monotonic()) * 1000))
 
     def _receive(self) -> None:
-        data = os.read(self._read, 1 << 20)
+        data = os.read(self._read, READ)
         if not data:
             raise self._died()
         self._buffer += data
+        if b"\0" not in data:
+            return
         *messages, rest = self._buffer.split(b"\0")
         self._buffer = rest
         for raw in messages:
             message = json.loads(raw)
             if "id" in message:
-                self._answers[message["id"]] = message
-                continue
-            self._events.append(message)
-            if message["method"] == "Inspector.targetCrashed":
+                if message["id"] in self._unwanted:
+                    self._unwanted.remove(message["id"])
+                else:
+                    self._answers[message["id"]] = message
+            elif message["method"] == "Inspector.targetCrashed":
                 # Frames that the page owes may never come, and one owed frame blocks those of all pages.
                 self.close()
                 raise InfraError("browser_died", "a page crashed")
+            elif "sessionId" not in message:
+                for watcher in self.watchers:
+                    watcher(message)
+            elif listener := self._listeners.get(message["sessionId"]):
+                listener(message)
 
     def hung(self) -> InfraError:
         """Close a browser that does not answer, and say so."""
@@ -227,144 +246,3 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
-
-
-class DevToolsPage:
-    """One page of a :class:`DevToolsBrowser`."""
-
-    def __init__(self, browser: DevToolsBrowser, size: Size, script: str, window: Size) -> None:
-        self._browser = browser
-        self._last: Image | None = None
-        self._context: str | None = browser.call("Target.createBrowserContext")["browserContextId"]
-        target: Message = {"url": "about:blank", "width": size[0], "height": size[1], "enableBeginFrameControl": True}
-        target_id = browser.call("Target.createTarget", {**target, "browserContextId": self._context})["targetId"]
-        attach = {"targetId": target_id, "flatten": True}
-        self._session: str = browser.call("Target.attachToTarget", attach)["sessionId"]
-        browser.call("Inspector.enable", session=self._session)
-        browser.call("Page.enable", session=self._session)
-        # Each page behaves as the one in front; otherwise only the last one clicked would show a focus and take keys.
-        browser.call("Emulation.setFocusEmulationEnabled", {"enabled": True}, self._session)
-        if window != size:
-            shown = {"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1}
-            metrics: Message = {"width": window[0], "height": window[1], "deviceScaleFactor": 1, "mobile": False}
-            metrics |= {"viewport": shown, "dontSetVisibleSize": True}
-            browser.call("Emulation.setDeviceMetricsOverride", metrics, self._session)
-        if script:
-            browser.call("Page.addScriptToEvaluateOnNewDocument", {"source": script}, self._session)
-
-    def goto(self, url: str) -> None:
-        """Load ``url`` and wait for its load event."""
-        browser = self._browser
-        with browser.lock:
-            browser.forget_events(self._session)
-            result = browser.call("Page.navigate", {"url": url}, self._session)
-            if "errorText" in result:
-                raise InfraError("page_error", f"cannot load {url}: {result['errorText']}")
-            browser.wait_event("Page.loadEventFired", self._session)
-            self._last = None
-            self._draw()  # a page drops what input it gets before its first frame
-
-    def evaluate(self, js: str) -> Any:
-        """Return the JSON value of a JavaScript expression."""
-        return _value(self._browser.call(*_evaluate(js), self._session))
-
-    def interact(self, events: Sequence[Event], js: str) -> tuple[Any, Image]:
-        """Let ``events`` happen, then evaluate ``js``, then draw.
-
-        Input, script and frame reach the page by different ways and overtake one another (one evaluation in ten came
-        before the click, one frame in three before the evaluation), so each waits for the last; input is sent at once.
-        """
-        browser = self._browser
-        with browser.lock:
-            self._dispatch(events)
-            value = self.evaluate(js)
-            image = self._draw()
-            browser.forget_events(self._session)
-        return value, image
-
-    def close(self) -> None:
-        """Close the page and its context."""
-        context, self._context = self._context, None
-        if context is not None and self._browser.alive:
-            with contextlib.suppress(InfraError):
-                self._browser.call("Target.disposeBrowserContext", {"browserContextId": context})
-
-    def _dispatch(self, events: Sequence[Event]) -> None:
-        """Send input; return when the page has handled all of it."""
-        batch: list[Event] = []
-        for event in events:
-            batch.append(event)
-            # Moves that wait for a frame are merged: on a drag each gets its own, so that the page sees the way.
-            if isinstance(event, Wheel) or (isinstance(event, Move) and event.held):
-                self._settle(batch)
-                batch = []
-        self._settle(batch)
-
-    def _settle(self, events: Sequence[Event]) -> None:
-        browser = self._browser
-        pending = browser.send([command for event in events for command in _commands(event)], self._session)
-        # A page takes a move or a turn of the wheel in its next frame, or with the next click or key; a wheel needs a
-        # frame that is really drawn, and is acknowledged before the page has seen it.
-        last = events[-1] if events else None
-        frame: Message = {} if isinstance(last, Wheel) else {"noDisplayUpdates": True}
-        patience = 0.0 if isinstance(last, Move | Wheel) else PATIENCE
-        deadline = time.monotonic() + browser.timeout
-        while pending and time.monotonic() < deadline:
-            if browser.has_answer(pending[0], patience):
-                browser.wait(pending.pop(0))
-                deadline = time.monotonic() + browser.timeout  # busy, not hung: a long text is many events
-            else:
-                browser.call("HeadlessExperimental.beginFrame", frame, self._session)
-        if isinstance(last, Wheel):
-            browser.call("HeadlessExperimental.beginFrame", frame, self._session)
-        if pending:
-            raise browser.hung()
-
-    def _draw(self) -> Image:
-        for _ in range(FRAME_ATTEMPTS):
-            frame = self._browser.call("HeadlessExperimental.beginFrame", DRAW, self._session)
-            if data := frame.get("screenshotData"):
-                self._last = np.array(Pictures.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
-                return self._last
-        if self._last is None:
-            raise InfraError("no_frame", "the browser drew nothing")
-        return self._last
-
-
-def _evaluate(js: str) -> Command:
-    return "Runtime.evaluate", {"expression": js, "returnByValue": True, "awaitPromise": True}
-
-
-def _value(answer: Message) -> Any:
-    if "exceptionDetails" in answer:
-        details = answer["exceptionDetails"]
-        raise InfraError("page_error", str(details.get("exception", details).get("description", details["text"])))
-    return answer["result"].get("value")
-
-
-def _commands(event: Event) -> list[Command]:
-    """The DevTools commands that make one event happen."""
-    match event:
-        case Move(x, y, held):
-            button = {"button": "left", "buttons": 1} if held else {}
-            return [("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": x, "y": y, **button})]
-        case Press(x, y, clicks) | Release(x, y, clicks):
-            down = isinstance(event, Press)
-            kind = "mousePressed" if down else "mouseReleased"
-            params = {"type": kind, "x": x, "y": y, "button": "left", "buttons": int(down), "clickCount": clicks}
-            return [("Input.dispatchMouseEvent", params)]
-        case Wheel(x, y, dx, dy):
-            return [("Input.dispatchMouseEvent", {"type": "mouseWheel", "x": x, "y": y, "deltaX": dx, "deltaY": dy})]
-        case Text(text):
-            return [("Input.insertText", {"text": text})]
-        case Key(name):
-            return _keystrokes(name)
-
-
-def _keystrokes(name: str) -> list[Command]:
-    modifiers, info = split(name)
-    mask = sum(MODIFIERS[modifier] for modifier in modifiers)
-    key = {"key": info.key, "code": info.code, "windowsVirtualKeyCode": info.key_code, "modifiers": mask}
-    types = bool(info.text) and not mask & ~MODIFIERS["Shift"]
-    down = {"type": "keyDown", "text": info.text, **key} if types else {"type": "rawKeyDown", **key}
-    return [("Input.dispatchKeyEvent", down), ("Input.dispatchKeyEvent", {"type": "keyUp", **key})]

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from turngym.envs.browser.protocol import Event, Press, Release, Size
+from turngym.envs.browser.protocol import Cookie, Event, Happening, Press, Release, Size
 from turngym.envs.types import Image, InfraError
 
 COLORS = {
@@ -38,6 +38,12 @@ class FakeBrowser:
     def alive(self) -> bool:
         """Whether it can still be used."""
         return self._failure is None and not self._closed
+
+    def new_context(
+        self, size: Size, script: str = "", window: Size | None = None, hosts: Sequence[str] | None = None
+    ) -> FakeContext:
+        """Open a context."""
+        return FakeContext(self, size)
 
     def new_page(self, size: Size, script: str = "", window: Size | None = None) -> FakePage:
         """Open a page."""
@@ -65,6 +71,28 @@ class FakeBrowser:
             raise InfraError("browser_died", "the browser is gone")
 
 
+class FakeContext:
+    """A context of a :class:`FakeBrowser`: pages, and cookies that nobody asks for."""
+
+    def __init__(self, browser: FakeBrowser, size: Size) -> None:
+        self._browser, self._size = browser, size
+        self._pages: list[FakePage] = []
+
+    def new_page(self) -> FakePage:
+        """Open a page."""
+        self._pages.append(self._browser.new_page(self._size))
+        return self._pages[-1]
+
+    def add_cookies(self, cookies: Sequence[Cookie]) -> None:
+        """Take cookies."""
+        self._browser.check()
+
+    def close(self) -> None:
+        """Close its pages."""
+        for page in self._pages:
+            page.close()
+
+
 class FakePage:
     """The page of a :class:`FakeBrowser`."""
 
@@ -76,10 +104,17 @@ class FakePage:
         self._wanted = ""
         self._pressed: tuple[float, float] | None = None
         self._done, self._reward = False, 0.0
+        self._url = "about:blank"
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return self._url
 
     def goto(self, url: str) -> None:
         """Accept any address."""
         self._browser.check()
+        self._url = url
 
     def evaluate(self, js: str) -> Any:
         """Answer ``turngym.NAME(JSON arguments)``; anything else is null."""
@@ -89,15 +124,31 @@ class FakePage:
             return None
         return getattr(self, f"_js_{match[1]}")(*json.loads(f"[{match[2]}]"))
 
-    def interact(self, events: Sequence[Event], js: str) -> tuple[Any, Image]:
-        """Take clicks, answer, draw."""
+    def perform(self, events: Sequence[Event]) -> None:
+        """Take clicks."""
         self._browser.check()
         for event in events:
             if isinstance(event, Press):
                 self._pressed = (event.x, event.y)
             elif isinstance(event, Release) and self._pressed == (event.x, event.y) and not self._done:
                 self._click(event.x, event.y)
-        return self.evaluate(js), self._draw()
+
+    def settle(self, seconds: float) -> None:
+        """Be quiet at once."""
+        self._browser.check()
+
+    def interact(self, events: Sequence[Event], js: str) -> tuple[Any, Image]:
+        """Take clicks, answer, draw."""
+        self.perform(events)
+        return self.evaluate(js), self.draw()
+
+    def happenings(self) -> list[Happening]:
+        """Return nothing: nothing happens."""
+        return []
+
+    def command(self, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Refuse: there is no browser behind it."""
+        raise InfraError("page_error", f"a fake page knows no {method}")
 
     def close(self) -> None:
         """Close the page."""
@@ -109,7 +160,9 @@ class FakePage:
             if left <= x < left + SIDE and top <= y < top + SIDE:
                 self._done, self._reward = True, 1.0 if color == self._wanted else -1.0
 
-    def _draw(self) -> Image:
+    def draw(self) -> Image:
+        """Draw the boxes."""
+        self._browser.check()
         width, height = self._size
         frame = np.full((height, width, 3), 255, np.uint8)
         for color, (left, top) in zip(self._colors, BOXES, strict=False):

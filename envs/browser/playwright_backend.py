@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import random
 import signal
@@ -12,19 +11,16 @@ import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NoAnswer
-from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-import numpy as np
-from PIL import Image as Pictures
 from playwright.sync_api import Browser as PlaywrightsBrowser
-from playwright.sync_api import BrowserContext, Error, FloatRect, Playwright, sync_playwright
-from playwright.sync_api import Page as PlaywrightsPage
+from playwright.sync_api import Error, Playwright, sync_playwright
 
 from turngym.envs.browser import chromium
-from turngym.envs.browser.protocol import LAUNCH_TIMEOUT, TIMEOUT, Event, Key, Move, Press, Release, Size, Text, Wheel
-from turngym.envs.types import Image, InfraError
+from turngym.envs.browser.playwright_page import PlaywrightContext, PlaywrightPage
+from turngym.envs.browser.protocol import LAUNCH_TIMEOUT, TIMEOUT, Size
+from turngym.envs.types import InfraError
 
 T = TypeVar("T")
 
@@ -87,14 +83,21 @@ class PlaywrightBrowser:
             self._end(hung=False)
             raise InfraError("browser_died", message) from None
 
-    def new_page(self, size: Size, script: str = "", window: Size | None = None) -> PlaywrightPage:
-        """Open a page in a new context."""
-        return PlaywrightPage(self, size, script, window or size)
-
-    def new_context(self, window: Size) -> BrowserContext:
-        """Open a context; only inside :meth:`do`."""
+    @property
+    def browser(self) -> PlaywrightsBrowser:
+        """Playwright's own; only inside :meth:`do`."""
         assert self._browser is not None
-        return self._browser.new_context(viewport={"width": window[0], "height": window[1]}, locale="en-US")
+        return self._browser
+
+    def new_context(
+        self, size: Size, script: str = "", window: Size | None = None, hosts: Sequence[str] | None = None
+    ) -> PlaywrightContext:
+        """Open a context."""
+        return PlaywrightContext(self, size, script, window or size, hosts)
+
+    def new_page(self, size: Size, script: str = "", window: Size | None = None) -> PlaywrightPage:
+        """Open a page in a context of its own."""
+        return PlaywrightPage(PlaywrightContext(self, size, script, window or size, None), owns_context=True)
 
     def close(self) -> None:
         """Close the browser and Playwright."""
@@ -144,71 +147,6 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
     os.register_at_fork(after_in_child=_after_fork)
-
-
-class PlaywrightPage:
-    """One page of a :class:`PlaywrightBrowser`."""
-
-    def __init__(self, browser: PlaywrightBrowser, size: Size, script: str, window: Size) -> None:
-        self._browser = browser
-        self._context: BrowserContext | None = None
-        self._clip: FloatRect = {"x": 0, "y": 0, "width": size[0], "height": size[1]}
-        self._page: PlaywrightsPage = browser.do(lambda: self._open(script, window))
-
-    def _open(self, script: str, window: Size) -> PlaywrightsPage:
-        self._context = self._browser.new_context(window)
-        if script:
-            self._context.add_init_script(script)
-        return self._context.new_page()
-
-    def goto(self, url: str) -> None:
-        """Load ``url`` and wait for its load event."""
-        self._browser.do(lambda: self._page.goto(url, timeout=self._browser.timeout * 1000))
-
-    def evaluate(self, js: str) -> Any:
-        """Return the JSON value of a JavaScript expression."""
-        return self._browser.do(lambda: self._page.evaluate(js))
-
-    def interact(self, events: Sequence[Event], js: str) -> tuple[Any, Image]:
-        """Let ``events`` happen, then evaluate ``js``, then draw."""
-        # A long text is many events; the time limit is for a browser that does not answer, not for one that is busy.
-        for start in range(0, len(events), 100):
-            self._browser.do(partial(self._perform_all, events[start : start + 100]))
-        return self._browser.do(lambda: self._look(js))
-
-    def close(self) -> None:
-        """Close the page and its context."""
-        context, self._context = self._context, None
-        if context is not None and self._browser.alive:
-            with contextlib.suppress(InfraError):
-                self._browser.do(context.close)
-
-    def _look(self, js: str) -> tuple[Any, Image]:
-        value = self._page.evaluate(js)
-        png = self._page.screenshot(clip=self._clip, animations="allow", caret="initial")
-        return value, np.array(Pictures.open(io.BytesIO(png)).convert("RGB"))
-
-    def _perform_all(self, events: Sequence[Event]) -> None:
-        for event in events:
-            self._perform(event)
-
-    def _perform(self, event: Event) -> None:
-        mouse, keyboard = self._page.mouse, self._page.keyboard
-        match event:
-            case Move(x, y):
-                mouse.move(x, y)
-            case Press(clicks=clicks):
-                mouse.down(click_count=clicks)
-            case Release(clicks=clicks):
-                mouse.up(click_count=clicks)
-            case Wheel(dx=dx, dy=dy):
-                mouse.wheel(dx, dy)
-                # The wheel is acknowledged before the page has seen it: it has with the next frame.
-                self._page.screenshot()
-            case Key(name):
-                keyboard.press(name)
-            case Text(text):
-                keyboard.insert_text(text)
 
 
 def _driver_of(manager: Any) -> tuple[int | None, IO[bytes] | None]:

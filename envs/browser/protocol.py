@@ -6,9 +6,9 @@ dies (``browser_died``), does not answer in time (``browser_hung``) or its page 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypedDict
 
 from turngym.envs.types import Image
 
@@ -17,8 +17,18 @@ Size = tuple[int, int]
 
 TIMEOUT = 30.0
 """Longest wait for an answer, seconds."""
+LOAD_SECONDS = 10.0
+"""Longest wait for a page of a context with allowed hosts to load, seconds."""
 LAUNCH_TIMEOUT = 90.0
 """Longest wait for a browser to start, seconds: longer, for machines that are busy starting many."""
+
+NOWHERE = "http://127.0.0.1:9"
+"""A proxy that is not there: the way of a context to all hosts that are not allowed."""
+FLUSH = (
+    "new Promise((done) => { const way = new MessageChannel();"
+    " way.port1.onmessage = () => done(0); way.port2.postMessage(0); })"
+)
+"""Resolves when a page has done what was waiting to be done, such as sending a form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +87,85 @@ class Text:
 Event = Move | Press | Release | Wheel | Key | Text
 
 
+class Cookie(TypedDict, total=False):
+    """A cookie, as Playwright's storage states write it."""
+
+    name: str
+    value: str
+    domain: str
+    path: str
+    expires: float
+    """Seconds since 1970; -1 for the session."""
+    httpOnly: bool
+    secure: bool
+    sameSite: Literal["Strict", "Lax", "None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something that a page did, or was kept from doing, that a picture of it does not show."""
+
+    kind: Literal["dialog", "download", "denied", "popup", "slow"]
+    """``dialog``: it showed a dialog, which was accepted; ``download``: it offered a file, which was refused;
+    ``denied``: it wanted to leave the allowed hosts; ``popup``: it wanted a tab of its own; ``slow``: it was stopped
+    while it was still loading."""
+    text: str
+    """The dialog's words, the file's name, the address."""
+
+
 class Page(Protocol):
-    """One page in a context of its own: no cookie, storage or cache is shared with another page."""
+    """One page: a tab of a browser context."""
+
+    @property
+    def url(self) -> str:
+        """Its address."""
 
     def goto(self, url: str) -> None:
-        """Load ``url`` and wait for its load event."""
+        """Load ``url`` and wait for its load event.
+
+        In a context with allowed hosts, an address that is denied, that turns out to be a download or that never
+        stops loading is no error but a happening.
+        """
 
     def evaluate(self, js: str) -> Any:
         """Return the JSON value of a JavaScript expression; of a promise, what it resolves to."""
 
+    def perform(self, events: Sequence[Event]) -> None:
+        """Let ``events`` happen; return when the page has handled all of them."""
+
+    def settle(self, seconds: float) -> None:
+        """Wait until nothing loads any more; what still does after so many seconds is stopped, and a happening."""
+
+    def draw(self) -> Image:
+        """Return a picture of it as it is, shape (H, W, 3), uint8."""
+
     def interact(self, events: Sequence[Event], js: str) -> tuple[Any, Image]:
         """Let ``events`` happen, then evaluate ``js``, then draw.
 
-        Returns the value of ``js`` and the picture, shape (H, W, 3), uint8. One call, so that a backend can send all
-        of it at once.
+        Returns the value of ``js`` and the picture. One call, so that a backend can send all of it at once.
         """
 
+    def happenings(self) -> list[Happening]:
+        """Return what happened since this was last asked."""
+
+    def command(self, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Send a DevTools command to the page and return its result. Chromium only."""
+
     def close(self) -> None:
-        """Close the page and its context; again is a no-op, and so it is when the browser is gone."""
+        """Close it; again is a no-op, and so it is when the browser is gone."""
+
+
+class Context(Protocol):
+    """Pages that share cookies, storage and cache with each other and with nothing else."""
+
+    def new_page(self) -> Page:
+        """Open a blank page."""
+
+    def add_cookies(self, cookies: Sequence[Cookie]) -> None:
+        """Set cookies."""
+
+    def close(self) -> None:
+        """Close it with its pages; again is a no-op, and so it is when the browser is gone."""
 
 
 class Browser(Protocol):
@@ -104,12 +175,18 @@ class Browser(Protocol):
     def alive(self) -> bool:
         """Whether it can still be used. A browser that died or hung once is never used again."""
 
-    def new_page(self, size: Size, script: str = "", window: Size | None = None) -> Page:
-        """Open a page in a new context, of which pictures show the upper left ``size`` (width, height) pixels.
+    def new_context(
+        self, size: Size, script: str = "", window: Size | None = None, hosts: Sequence[str] | None = None
+    ) -> Context:
+        """Open a context, in which pictures show the upper left ``size`` (width, height) pixels of a page.
 
-        ``window`` is the size of the window that the page is laid out for, by default the same. ``script`` runs in
-        every document before the document's own scripts.
+        ``window`` is the size of the window that pages are laid out for, by default the same. ``script`` runs in
+        every document before the document's own scripts. ``hosts`` are the only ones (``"127.0.0.1:8000"``) that pages
+        can reach; None: all.
         """
+
+    def new_page(self, size: Size, script: str = "", window: Size | None = None) -> Page:
+        """Open a page in a context of its own, which is closed with it."""
 
     def close(self) -> None:
         """Close the browser and all its pages; again is a no-op."""

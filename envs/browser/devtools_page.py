@@ -1,0 +1,374 @@
+"""Pages of a browser behind a DevTools pipe: tabs in isolated contexts, drawn on demand."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from PIL import Image as Pictures
+
+from turngym.envs.browser.keyboard import MODIFIERS, split
+from turngym.envs.browser.protocol import (
+    FLUSH,
+    LOAD_SECONDS,
+    NOWHERE,
+    Cookie,
+    Event,
+    Happening,
+    Key,
+    Move,
+    Press,
+    Release,
+    Size,
+    Text,
+    Wheel,
+)
+from turngym.envs.types import Image, InfraError
+
+if TYPE_CHECKING:
+    from turngym.envs.browser.devtools import DevToolsBrowser
+
+Message = dict[str, Any]
+Command = tuple[str, Message]
+
+DRAW: Message = {"screenshot": {"format": "png", "optimizeForSpeed": True}}
+FRAME_ATTEMPTS = 5
+"""Frames asked for until one comes with a picture: a frame in which nothing changed may come without."""
+PATIENCE = 0.25
+"""Seconds until input that is not acknowledged is given a frame."""
+STOP_SECONDS = 2.0
+"""Longest wait for loading to stop when told to, seconds."""
+EVALUATIONS = 4
+"""Documents that a script is tried in."""
+GONE = ("navigated or closed", "context was destroyed", "Cannot find context", "Cannot find default execution context")
+"""What the browser says of a script whose document went away under it."""
+
+
+class DevToolsContext:
+    """A context of a :class:`~turngym.envs.browser.devtools.DevToolsBrowser`."""
+
+    def __init__(
+        self, browser: DevToolsBrowser, size: Size, script: str, window: Size, hosts: Sequence[str] | None
+    ) -> None:
+        self.browser, self.size, self.script, self.window, self.hosts = browser, size, script, window, hosts
+        self.pages: dict[str, DevToolsPage] = {}
+        """By target id."""
+        params: Message = {}
+        if hosts is not None:
+            # Not even the loopback interface is reached past the proxy, but for these.
+            params = {"proxyServer": NOWHERE, "proxyBypassList": ";".join(["<-loopback>", *hosts])}
+        self._id: str | None = browser.call("Target.createBrowserContext", params)["browserContextId"]
+        if hosts is not None:
+            refuse = {"behavior": "deny", "browserContextId": self._id, "eventsEnabled": True}
+            browser.call("Browser.setDownloadBehavior", refuse)
+            browser.call("Target.setDiscoverTargets", {"discover": True, "filter": [{"type": "page"}]})
+            browser.watchers.append(self._watch)
+
+    @property
+    def id(self) -> str | None:
+        """The browser's name for it; None once it is closed."""
+        return self._id
+
+    def new_page(self) -> DevToolsPage:
+        """Open a blank page."""
+        with self.browser.lock:
+            return DevToolsPage(self)
+
+    def add_cookies(self, cookies: Sequence[Cookie]) -> None:
+        """Set cookies."""
+        self.browser.call("Storage.setCookies", {"cookies": list(cookies), "browserContextId": self._id})
+
+    def close(self) -> None:
+        """Close it with its pages."""
+        context, self._id = self._id, None
+        for page in list(self.pages.values()):
+            page.forget()
+        with contextlib.suppress(ValueError):
+            self.browser.watchers.remove(self._watch)
+        if context is not None and self.browser.alive:
+            with contextlib.suppress(InfraError):
+                self.browser.call("Target.disposeBrowserContext", {"browserContextId": context})
+
+    def _watch(self, event: Message) -> None:
+        params = event["params"]
+        if event["method"] == "Browser.downloadWillBegin":
+            if page := self.pages.get(params["frameId"]):
+                page.note("download", params["suggestedFilename"])
+        elif event["method"] == "Target.targetCreated":
+            info = params["targetInfo"]
+            if info.get("openerId") in self.pages and info["targetId"] not in self.pages:
+                # A tab that a page opened by itself draws by itself; the page has told what it was to show.
+                self.browser.post("Target.closeTarget", {"targetId": info["targetId"]})
+
+
+class DevToolsPage:
+    """A page of a :class:`DevToolsContext`; ``owns_context`` if it takes the context with it when it is closed."""
+
+    def __init__(self, context: DevToolsContext, *, owns_context: bool = False) -> None:
+        self._browser, self._context, self._owns_context = context.browser, context, owns_context
+        self._last: Image | None = None
+        self._loads = 0
+        self._loading: set[str] = set()
+        self._happenings: list[Happening] = []
+        self._url = "about:blank"
+        self._fresh = False
+        browser, size = self._browser, context.size
+        target: Message = {"url": self._url, "width": size[0], "height": size[1], "enableBeginFrameControl": True}
+        self._target: str = browser.call("Target.createTarget", {**target, "browserContextId": context.id})["targetId"]
+        context.pages[self._target] = self
+        attach = {"targetId": self._target, "flatten": True}
+        self._session: str = browser.call("Target.attachToTarget", attach)["sessionId"]
+        browser.listen(self._session, self._hear)
+        for method, params in self._settings():
+            browser.call(method, params, self._session)
+
+    def _settings(self) -> list[Command]:
+        size, window, script = self._context.size, self._context.window, self._context.script
+        # Each page behaves as the one in front; otherwise only the last one clicked would show a focus and take keys.
+        settings: list[Command] = [
+            ("Inspector.enable", {}),
+            ("Page.enable", {}),
+            ("Emulation.setFocusEmulationEnabled", {"enabled": True}),
+        ]
+        if window != size:
+            shown = {"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1}
+            metrics: Message = {"width": window[0], "height": window[1], "deviceScaleFactor": 1, "mobile": False}
+            settings.append(
+                ("Emulation.setDeviceMetricsOverride", metrics | {"viewport": shown, "dontSetVisibleSize": True})
+            )
+        if script:
+            settings.append(("Page.addScriptToEvaluateOnNewDocument", {"source": script}))
+        if self._context.hosts is not None:
+            settings.append(("Fetch.enable", {"patterns": [{"urlPattern": "*", "resourceType": "Document"}]}))
+        return settings
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return self._url
+
+    def goto(self, url: str) -> None:
+        """Load ``url`` and wait for its load event."""
+        browser = self._browser
+        with browser.lock:
+            loads, happened = self._loads, len(self._happenings)
+            number = browser.send([("Page.navigate", {"url": url})], self._session)[0]
+            if self._guarded and not browser.has_answer(number, LOAD_SECONDS):
+                self._stop()
+            answer = browser.wait(number)
+            if "errorText" in answer and len(self._happenings) == happened:
+                raise InfraError("page_error", f"cannot load {url}: {answer['errorText']}")
+            # An address within the document that is already there loads nothing.
+            if "errorText" not in answer and "loaderId" in answer:
+                limit = LOAD_SECONDS if self._guarded else browser.timeout
+                if not browser.wait_until(lambda: self._loads > loads, limit):
+                    if not self._guarded:
+                        raise browser.hung()
+                    self._stop()
+            self._last = None
+            self.draw()  # a page drops what input it gets before its first frame
+
+    def evaluate(self, js: str) -> Any:
+        """Return the JSON value of a JavaScript expression."""
+        for _ in range(EVALUATIONS):
+            try:
+                return _value(self._browser.call(*_evaluate(js), self._session))
+            except InfraError as error:
+                if not self._guarded or not any(words in error.message for words in GONE):
+                    raise
+                self._wait_until_loaded(LOAD_SECONDS)
+        raise InfraError("page_error", "the page never stays long enough to be asked")
+
+    def perform(self, events: Sequence[Event]) -> None:
+        """Let ``events`` happen; return when the page has handled all of them."""
+        with self._browser.lock:
+            batch: list[Event] = []
+            for event in events:
+                batch.append(event)
+                # Moves that wait for a frame are merged: on a drag each gets its own, so that the page sees the way.
+                if isinstance(event, Wheel) or (isinstance(event, Move) and event.held):
+                    self._post(batch)
+                    batch = []
+            self._post(batch)
+
+    def settle(self, seconds: float) -> None:
+        """Wait until nothing loads any more."""
+        browser = self._browser
+        with browser.lock:
+            # A page that is being left may not answer any more.
+            number = browser.send([_evaluate(FLUSH)], self._session)[0]
+            if browser.wait_until(lambda: bool(self._loading) or browser.has_answer(number), browser.timeout):
+                browser.disregard(number)
+                self._wait_until_loaded(seconds)
+            else:
+                raise browser.hung()
+            if self._fresh:  # a page drops what input it gets before its first frame
+                self._fresh = False
+                browser.call("HeadlessExperimental.beginFrame", session=self._session)
+
+    def draw(self) -> Image:
+        """Return a picture of the page as it is."""
+        for _ in range(FRAME_ATTEMPTS):
+            frame = self._browser.call("HeadlessExperimental.beginFrame", DRAW, self._session)
+            if data := frame.get("screenshotData"):
+                self._last = np.array(Pictures.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
+                return self._last
+        if self._last is None:
+            raise InfraError("no_frame", "the browser drew nothing")
+        return self._last
+
+    def interact(self, events: Sequence[Event], js: str) -> tuple[Any, Image]:
+        """Let ``events`` happen, then evaluate ``js``, then draw.
+
+        Input, script and frame reach the page by different ways and overtake one another (one evaluation in ten came
+        before the click, one frame in three before the evaluation), so each waits for the last; input is sent at once.
+        """
+        with self._browser.lock:
+            self.perform(events)
+            return self.evaluate(js), self.draw()
+
+    def happenings(self) -> list[Happening]:
+        """Return what happened since this was last asked."""
+        found, self._happenings = self._happenings, []
+        return found
+
+    def note(self, kind: Any, text: str) -> None:
+        """Remember that something happened."""
+        self._happenings.append(Happening(kind, text))
+
+    def command(self, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Send a DevTools command to the page and return its result."""
+        return self._browser.call(method, dict(params or {}), self._session)
+
+    def close(self) -> None:
+        """Close the page."""
+        if self._owns_context:
+            self._context.close()
+        elif self._target in self._context.pages:
+            self.forget()
+            if self._browser.alive:
+                with contextlib.suppress(InfraError):
+                    self._browser.call("Target.closeTarget", {"targetId": self._target})
+
+    def forget(self) -> None:
+        """Hear no more of a page that is being closed."""
+        self._context.pages.pop(self._target, None)
+        self._browser.listen(self._session, None)
+
+    # Inside ---------------------------------------------------------------------------------------------------
+
+    @property
+    def _guarded(self) -> bool:
+        """Whether it is a page of others, which may load for ever or go away under a script."""
+        return self._context.hosts is not None
+
+    def _hear(self, event: Message) -> None:
+        params = event["params"]
+        match event["method"]:
+            case "Page.loadEventFired":
+                self._loads += 1
+            case "Page.frameStartedLoading":
+                self._loading.add(params["frameId"])
+            case "Page.frameStoppedLoading" | "Page.frameDetached":
+                self._loading.discard(params["frameId"])
+            case "Page.frameNavigated" if "parentId" not in params["frame"]:
+                frame = params["frame"]
+                self._url = frame.get("unreachableUrl") or frame["url"] + frame.get("urlFragment", "")
+                self._fresh = True
+            case "Page.navigatedWithinDocument" if params["frameId"] == self._target:
+                self._url = params["url"]
+            case "Page.windowOpen":
+                self.note("popup", params["url"])
+            case "Page.javascriptDialogOpening":
+                if params["type"] != "beforeunload":
+                    self.note("dialog", params["message"])
+                answer = {"accept": True, "promptText": params.get("defaultPrompt", "")}
+                self._browser.post("Page.handleJavaScriptDialog", answer, self._session)
+            case "Fetch.requestPaused":
+                self._judge(params)
+
+    def _judge(self, request: Message) -> None:
+        """Let a document be loaded, or keep the page where it is."""
+        url, number = request["request"]["url"], {"requestId": request["requestId"]}
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or parts.netloc in (self._context.hosts or ()):
+            self._browser.post("Fetch.continueRequest", number, self._session)
+        else:
+            if request.get("frameId") == self._target:
+                self.note("denied", url)
+            self._browser.post("Fetch.failRequest", {**number, "errorReason": "Aborted"}, self._session)
+
+    def _wait_until_loaded(self, seconds: float) -> None:
+        if not self._browser.wait_until(lambda: not self._loading, seconds):
+            self._stop()
+
+    def _stop(self) -> None:
+        self.note("slow", self._url)
+        self._browser.call("Page.stopLoading", session=self._session)
+        self._browser.wait_until(lambda: not self._loading, STOP_SECONDS)
+        self._loading.clear()
+
+    def _post(self, events: Sequence[Event]) -> None:
+        browser = self._browser
+        pending = browser.send([command for event in events for command in _commands(event)], self._session)
+        # A page takes a move or a turn of the wheel in its next frame, or with the next click or key; a wheel needs a
+        # frame that is really drawn, and is acknowledged before the page has seen it.
+        last = events[-1] if events else None
+        frame: Message = {} if isinstance(last, Wheel) else {"noDisplayUpdates": True}
+        patience = 0.0 if isinstance(last, Move | Wheel) else PATIENCE
+        deadline = time.monotonic() + browser.timeout
+        while pending and time.monotonic() < deadline:
+            if browser.has_answer(pending[0], patience):
+                browser.wait(pending.pop(0))
+                deadline = time.monotonic() + browser.timeout  # busy, not hung: a long text is many events
+            else:
+                browser.call("HeadlessExperimental.beginFrame", frame, self._session)
+        if isinstance(last, Wheel):
+            browser.call("HeadlessExperimental.beginFrame", frame, self._session)
+        if pending:
+            raise browser.hung()
+
+
+def _evaluate(js: str) -> Command:
+    return "Runtime.evaluate", {"expression": js, "returnByValue": True, "awaitPromise": True}
+
+
+def _value(answer: Message) -> Any:
+    if "exceptionDetails" in answer:
+        details = answer["exceptionDetails"]
+        raise InfraError("page_error", str(details.get("exception", details).get("description", details["text"])))
+    return answer["result"].get("value")
+
+
+def _commands(event: Event) -> list[Command]:
+    """The DevTools commands that make one event happen."""
+    match event:
+        case Move(x, y, held):
+            button = {"button": "left", "buttons": 1} if held else {}
+            return [("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": x, "y": y, **button})]
+        case Press(x, y, clicks) | Release(x, y, clicks):
+            down = isinstance(event, Press)
+            kind = "mousePressed" if down else "mouseReleased"
+            params = {"type": kind, "x": x, "y": y, "button": "left", "buttons": int(down), "clickCount": clicks}
+            return [("Input.dispatchMouseEvent", params)]
+        case Wheel(x, y, dx, dy):
+            return [("Input.dispatchMouseEvent", {"type": "mouseWheel", "x": x, "y": y, "deltaX": dx, "deltaY": dy})]
+        case Text(text):
+            return [("Input.insertText", {"text": text})]
+        case Key(name):
+            return _keystrokes(name)
+
+
+def _keystrokes(name: str) -> list[Command]:
+    modifiers, info = split(name)
+    mask = sum(MODIFIERS[modifier] for modifier in modifiers)
+    key = {"key": info.key, "code": info.code, "windowsVirtualKeyCode": info.key_code, "modifiers": mask}
+    types = bool(info.text) and not mask & ~MODIFIERS["Shift"]
+    down = {"type": "keyDown", "text": info.text, **key} if types else {"type": "rawKeyDown", **key}
+    return [("Input.dispatchKeyEvent", down), ("Input.dispatchKeyEvent", {"type": "keyUp", **key})]
