@@ -55,7 +55,7 @@ def read_call(text: str, helpers: Mapping[str, Helper]) -> Call:
     """Read what stands behind ``func:``; :class:`BadInput` says what is not allowed."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)  # an odd backslash in a selector
+            warnings.simplefilter("ignore")  # an odd backslash in a selector
             call = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise BadInput(f"{text[:80]!r} is not a call such as helper('x')") from None

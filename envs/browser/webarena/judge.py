@@ -31,8 +31,8 @@ class Judge(Protocol):
 class ExactJudge:
     """Decides by the words alone: no model, the same verdict each time, nothing passes that does not say it.
 
-    Words are compared without case, accents' encoding, spacing and sentence punctuation; numbers keep their signs,
-    points and commas (``3.5`` is not ``35``, ``-5`` is not ``5``).
+    Words are what stands between white space. They are compared without case, the encoding of accents, and the
+    punctuation around them; all else counts: ``3.5`` is not ``35``, ``$5`` is not ``5``, ``C++`` is not ``C``.
 
     * ``fuzzy_match``: the reference's words stand in the answer, all of them, next to each other and in order.
       Equality would be stricter, and would make every task that asks for several things at once impossible: each
@@ -55,7 +55,7 @@ class ExactJudge:
 
 def _words(text: str) -> list[str]:
     text = unicodedata.normalize("NFKC", text).casefold()
-    return re.findall(r"(?<!\w)[-+]?\w+(?:[.,:/'’@_-]+\w+)*|[^\w\s.,;:!?'\"()’“”+-]", text)
+    return [word for raw in text.split() if (word := raw.strip(".,;:!?'\"()’‘“”"))]
 
 
 class ChatJudge:
