@@ -36,6 +36,8 @@ Command = tuple[str, Message]
 DRAW: Message = {"screenshot": {"format": "png", "optimizeForSpeed": True}}
 FRAME_ATTEMPTS = 5
 """Frames asked for until one comes with a picture: a frame in which nothing changed may come without."""
+BUTTONS = {"left": 1, "right": 2}
+"""Bits of the DevTools protocol's ``buttons``."""
 PATIENCE = 0.25
 """Seconds until input that is not acknowledged is given a frame."""
 
@@ -268,7 +270,16 @@ class DevToolsPage:
         """Return the JSON value of a JavaScript expression."""
         return _value(self._browser.call(*_evaluate(js), self._session))
 
-    def interact(self, events: Sequence[Event], js: str) -> tuple[Any, Image]:
+    @property
+    def url(self) -> str:
+        """The address of the page."""
+        return str(self.evaluate("location.href"))
+
+    def command(self, method: str, params: Message | None = None) -> Message:
+        """Send the page a command of the DevTools protocol and return its result."""
+        return self._browser.call(method, params, self._session)
+
+    def interact(self, events: Sequence[Event], js: str, draw: bool = True) -> tuple[Any, Image | None]:
         """Let ``events`` happen, then evaluate ``js``, then draw.
 
         Input, script and frame reach the page by different ways and overtake one another (one evaluation in ten came
@@ -278,7 +289,9 @@ class DevToolsPage:
         with browser.lock:
             self._dispatch(events)
             value = self.evaluate(js)
-            image = self._draw()
+            image = self._draw() if draw else None
+            if not draw:  # layout, observers and lazy loading happen in frames, seen or not
+                browser.call("HeadlessExperimental.beginFrame", {}, self._session)
             browser.forget_events(self._session)
         return value, image
 
@@ -348,10 +361,11 @@ def _commands(event: Event) -> list[Command]:
         case Move(x, y, held):
             button = {"button": "left", "buttons": 1} if held else {}
             return [("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": x, "y": y, **button})]
-        case Press(x, y, clicks) | Release(x, y, clicks):
+        case Press(x, y, clicks, button) | Release(x, y, clicks, button):
             down = isinstance(event, Press)
             kind = "mousePressed" if down else "mouseReleased"
-            params = {"type": kind, "x": x, "y": y, "button": "left", "buttons": int(down), "clickCount": clicks}
+            mask = BUTTONS[button] if down else 0
+            params = {"type": kind, "x": x, "y": y, "button": button, "buttons": mask, "clickCount": clicks}
             return [("Input.dispatchMouseEvent", params)]
         case Wheel(x, y, dx, dy):
             return [("Input.dispatchMouseEvent", {"type": "mouseWheel", "x": x, "y": y, "deltaX": dx, "deltaY": dy})]

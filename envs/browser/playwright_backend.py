@@ -19,7 +19,7 @@ from typing import IO, Any, TypeVar
 import numpy as np
 from PIL import Image as Pictures
 from playwright.sync_api import Browser as PlaywrightsBrowser
-from playwright.sync_api import BrowserContext, Error, FloatRect, Playwright, sync_playwright
+from playwright.sync_api import BrowserContext, CDPSession, Error, FloatRect, Playwright, sync_playwright
 from playwright.sync_api import Page as PlaywrightsPage
 
 from turngym.envs.browser import chromium
@@ -152,6 +152,7 @@ class PlaywrightPage:
     def __init__(self, browser: PlaywrightBrowser, size: Size, script: str, window: Size) -> None:
         self._browser = browser
         self._context: BrowserContext | None = None
+        self._devtools: CDPSession | None = None
         self._clip: FloatRect = {"x": 0, "y": 0, "width": size[0], "height": size[1]}
         self._page: PlaywrightsPage = browser.do(lambda: self._open(script, window))
 
@@ -169,12 +170,21 @@ class PlaywrightPage:
         """Return the JSON value of a JavaScript expression."""
         return self._browser.do(lambda: self._page.evaluate(js))
 
-    def interact(self, events: Sequence[Event], js: str) -> tuple[Any, Image]:
+    @property
+    def url(self) -> str:
+        """The address of the page."""
+        return self._browser.do(lambda: self._page.url)
+
+    def command(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Send the page a command of the DevTools protocol and return its result."""
+        return self._browser.do(lambda: self._session().send(method, params))
+
+    def interact(self, events: Sequence[Event], js: str, draw: bool = True) -> tuple[Any, Image | None]:
         """Let ``events`` happen, then evaluate ``js``, then draw."""
         # A long text is many events; the time limit is for a browser that does not answer, not for one that is busy.
         for start in range(0, len(events), 100):
             self._browser.do(partial(self._perform_all, events[start : start + 100]))
-        return self._browser.do(lambda: self._look(js))
+        return self._browser.do(lambda: self._look(js, draw))
 
     def close(self) -> None:
         """Close the page and its context."""
@@ -183,8 +193,15 @@ class PlaywrightPage:
             with contextlib.suppress(InfraError):
                 self._browser.do(context.close)
 
-    def _look(self, js: str) -> tuple[Any, Image]:
+    def _session(self) -> CDPSession:
+        if self._devtools is None:
+            self._devtools = self._page.context.new_cdp_session(self._page)
+        return self._devtools
+
+    def _look(self, js: str, draw: bool) -> tuple[Any, Image | None]:
         value = self._page.evaluate(js)
+        if not draw:
+            return value, None
         png = self._page.screenshot(clip=self._clip, animations="allow", caret="initial")
         return value, np.array(Pictures.open(io.BytesIO(png)).convert("RGB"))
 
@@ -197,10 +214,10 @@ class PlaywrightPage:
         match event:
             case Move(x, y):
                 mouse.move(x, y)
-            case Press(clicks=clicks):
-                mouse.down(click_count=clicks)
-            case Release(clicks=clicks):
-                mouse.up(click_count=clicks)
+            case Press(clicks=clicks, button=button):
+                mouse.down(button=button, click_count=clicks)
+            case Release(clicks=clicks, button=button):
+                mouse.up(button=button, click_count=clicks)
             case Wheel(dx=dx, dy=dy):
                 mouse.wheel(dx, dy)
                 # The wheel is acknowledged before the page has seen it: it has with the next frame.

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from turngym.envs.types import Image
 
 Size = tuple[int, int]
 """Width and height, CSS pixels."""
+
+Button = Literal["left", "right"]
 
 TIMEOUT = 30.0
 """Longest wait for an answer, seconds."""
@@ -33,21 +35,23 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """The left button goes down at (x, y)."""
+    """A button goes down at (x, y)."""
 
     x: float
     y: float
     clicks: int = 1
     """1, or 2 for the second click of a double click."""
+    button: Button = "left"
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The left button comes up at (x, y)."""
+    """A button comes up at (x, y)."""
 
     x: float
     y: float
     clicks: int = 1
+    button: Button = "left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +90,19 @@ class Page(Protocol):
     def evaluate(self, js: str) -> Any:
         """Return the JSON value of a JavaScript expression; of a promise, what it resolves to."""
 
-    def interact(self, events: Sequence[Event], js: str) -> tuple[Any, Image]:
+    def interact(self, events: Sequence[Event], js: str, draw: bool = True) -> tuple[Any, Image | None]:
         """Let ``events`` happen, then evaluate ``js``, then draw.
 
         Returns the value of ``js`` and the picture, shape (H, W, 3), uint8. One call, so that a backend can send all
-        of it at once.
+        of it at once. Without ``draw`` there is no picture, though the page still passes a frame.
         """
+
+    @property
+    def url(self) -> str:
+        """The address of the page."""
+
+    def command(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Send the page a command of the DevTools protocol and return its result."""
 
     def close(self) -> None:
         """Close the page and its context; again is a no-op, and so it is when the browser is gone."""
