@@ -40,6 +40,8 @@ Command = tuple[str, Message]
 DRAW: Message = {"screenshot": {"format": "png", "optimizeForSpeed": True}}
 FRAME_ATTEMPTS = 5
 """Frames asked for until one comes with a picture: a frame in which nothing changed may come without."""
+BUTTONS = {"left": 1, "right": 2}
+"""Bits of the DevTools protocol's ``buttons``."""
 PATIENCE = 0.25
 """Seconds until input that is not acknowledged is given a frame."""
 STOP_SECONDS = 2.0
@@ -210,7 +212,7 @@ class DevToolsPage:
                 raise browser.hung()
             if self._fresh:  # a page drops what input it gets before its first frame
                 self._fresh = False
-                browser.call("HeadlessExperimental.beginFrame", session=self._session)
+                self._pass_frame()
 
     def draw(self) -> Image:
         """Return a picture of the page as it is."""
@@ -223,7 +225,7 @@ class DevToolsPage:
             raise InfraError("no_frame", "the browser drew nothing")
         return self._last
 
-    def interact(self, events: Sequence[Event], js: str) -> tuple[Any, Image]:
+    def interact(self, events: Sequence[Event], js: str, draw: bool = True) -> tuple[Any, Image | None]:
         """Let ``events`` happen, then evaluate ``js``, then draw.
 
         Input, script and frame reach the page by different ways and overtake one another (one evaluation in ten came
@@ -231,7 +233,11 @@ class DevToolsPage:
         """
         with self._browser.lock:
             self.perform(events)
-            return self.evaluate(js), self.draw()
+            value = self.evaluate(js)
+            if draw:
+                return value, self.draw()
+            self._pass_frame()
+            return value, None
 
     def happenings(self) -> list[Happening]:
         """Return what happened since this was last asked."""
@@ -304,6 +310,10 @@ class DevToolsPage:
                 self.note("denied", url)
             self._browser.post("Fetch.failRequest", {**number, "errorReason": "Aborted"}, self._session)
 
+    def _pass_frame(self) -> None:
+        # Layout, observers and lazy loading happen in frames, seen or not.
+        self._browser.call("HeadlessExperimental.beginFrame", session=self._session)
+
     def _wait_until_loaded(self, seconds: float) -> None:
         if not self._browser.wait_until(lambda: not self._loading, seconds):
             self._stop()
@@ -350,12 +360,13 @@ def _commands(event: Event) -> list[Command]:
     """The DevTools commands that make one event happen."""
     match event:
         case Move(x, y, held):
-            button = {"button": "left", "buttons": 1} if held else {}
-            return [("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": x, "y": y, **button})]
-        case Press(x, y, clicks) | Release(x, y, clicks):
+            pressed = {"button": "left", "buttons": 1} if held else {}
+            return [("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": x, "y": y, **pressed})]
+        case Press(x, y, clicks, button) | Release(x, y, clicks, button):
             down = isinstance(event, Press)
             kind = "mousePressed" if down else "mouseReleased"
-            params = {"type": kind, "x": x, "y": y, "button": "left", "buttons": int(down), "clickCount": clicks}
+            mask = BUTTONS[button] if down else 0
+            params = {"type": kind, "x": x, "y": y, "button": button, "buttons": mask, "clickCount": clicks}
             return [("Input.dispatchMouseEvent", params)]
         case Wheel(x, y, dx, dy):
             return [("Input.dispatchMouseEvent", {"type": "mouseWheel", "x": x, "y": y, "deltaX": dx, "deltaY": dy})]

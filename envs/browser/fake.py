@@ -117,9 +117,9 @@ class FakePage:
         self._url = url
 
     def evaluate(self, js: str) -> Any:
-        """Answer ``turngym.NAME(JSON arguments)``; anything else is null."""
+        """Answer ``turngym.NAME(JSON arguments)`` and the like of the script for elements; anything else is null."""
         self._browser.check()
-        match = re.fullmatch(r"turngym\.(\w+)\((.*)\)", js)
+        match = re.fullmatch(r"(?:turngym\.|window\.turngymElements\?\.)(\w+)\((.*)\)", js)
         if match is None:
             return None
         return getattr(self, f"_js_{match[1]}")(*json.loads(f"[{match[2]}]"))
@@ -137,10 +137,10 @@ class FakePage:
         """Be quiet at once."""
         self._browser.check()
 
-    def interact(self, events: Sequence[Event], js: str) -> tuple[Any, Image]:
+    def interact(self, events: Sequence[Event], js: str, draw: bool = True) -> tuple[Any, Image | None]:
         """Take clicks, answer, draw."""
         self.perform(events)
-        return self.evaluate(js), self.draw()
+        return self.evaluate(js), self.draw() if draw else None
 
     def happenings(self) -> list[Happening]:
         """Return nothing: nothing happens."""
@@ -172,7 +172,7 @@ class FakePage:
     def _state(self) -> dict[str, Any]:
         return {"ready": True, "done": self._done, "reward": self._reward}
 
-    def _js_start(self, seed: int, mode: str, width: int, height: int) -> dict[str, Any]:
+    def _js_start(self, seed: int, mode: str, width: int, height: int, most: int) -> dict[str, Any]:
         rng = np.random.default_rng(seed)
         self._colors = [str(color) for color in rng.permutation(list(COLORS))[: len(BOXES)]]
         self._wanted = self._colors[int(rng.integers(len(BOXES)))]
@@ -183,10 +183,33 @@ class FakePage:
         return self._state()
 
     def _js_look(self, probe: None) -> dict[str, Any]:
-        plain = {"role": "div", "id": "", "value": "", "width": SIDE, "height": SIDE}
-        plain |= dict.fromkeys(("checked", "focused", "marked", "clicked"), False)
-        elements = [
-            {**plain, "name": color, "kind": color, "x": left + SIDE / 2, "y": top + SIDE / 2}
-            for color, (left, top) in zip(self._colors, BOXES, strict=False)
+        return {"elements": self._elements(), "probe": probe}
+
+    def _js_list(self) -> dict[str, Any]:
+        return {"elements": self._elements()}
+
+    def _js_locate(self, number: int) -> dict[str, Any]:
+        if number >= len(self._colors):
+            return {"refusal": f"there is no element {number}"}
+        left, top = BOXES[number]
+        return {"x": left + SIDE / 2, "y": top + SIDE / 2}
+
+    def _js_put(self, number: int, text: str) -> dict[str, Any]:
+        return {"put": False}
+
+    def _js_choose(self, number: int, option: str) -> dict[str, Any]:
+        return {"refusal": f"element {number} is a div, not a list of options"}
+
+    def _js_html(self, longest: int) -> dict[str, Any]:
+        text = " ".join(f'<div id="{at}"> {color} </div>' for at, color in enumerate(self._colors))
+        return {"text": text[:longest], "length": len(text), "elements": self._elements()}
+
+    def _elements(self) -> list[dict[str, Any]]:
+        plain = {"role": "div", "id": "", "value": "", "width": SIDE, "height": SIDE, "usable": True, "reached": True}
+        plain |= dict.fromkeys(("checked", "disabled", "focused", "marked", "clicked"), False)
+        return [
+            {"number": number, "name": color, "kind": color, "left": left, "top": top}
+            | {"x": left + SIDE / 2, "y": top + SIDE / 2}
+            | plain
+            for number, (color, (left, top)) in enumerate(zip(self._colors, BOXES, strict=False))
         ]
-        return {"elements": elements, "probe": probe}

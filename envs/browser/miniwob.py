@@ -8,11 +8,13 @@ import os
 import time
 from collections.abc import Sequence
 from importlib import resources
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 
-from turngym.envs.browser import catalogue, chromium, pool, tools
+from turngym.envs.browser import catalogue, chromium, observations, pool, tools
+from turngym.envs.browser.marks import draw_marks
+from turngym.envs.browser.observations import Reading
 from turngym.envs.browser.oracles import ORACLES
 from turngym.envs.browser.pool import Backend
 from turngym.envs.browser.protocol import Browser, Event, Move, Page
@@ -24,7 +26,8 @@ from turngym.envs.spaces import ToolCallSpace, observation_space
 from turngym.envs.types import BadInput, Element, Image, InfraError, Split, StopReason, Task, ToolCall
 
 SCRIPT = "".join(
-    resources.files("turngym.envs.browser").joinpath("scripts", name).read_text() for name in ("page.js", "miniwob.js")
+    resources.files("turngym.envs.browser").joinpath("scripts", name).read_text()
+    for name in ("page.js", "elements.js", "miniwob.js")
 )
 STEP_MS = 100
 """Time that passes in the page with every accepted call, milliseconds."""
@@ -72,13 +75,31 @@ class MiniWoBEnv(TurnEnv):
     ``click(x, y)``, ``double_click(x, y)``, ``drag(x, y, to_x, to_y)``, ``type(text)``, ``press(key)``,
     ``scroll(x, y, dx, dy)`` and ``wait()``. Positions are pixels of the newest image; one outside the page is
     refused. ``type`` takes any Unicode text: what is on a US keyboard is typed key by key, a newline is Enter, a tab
-    is Tab, all else is inserted. ``press`` takes the keys that its schema lists. With ``observation="elements"`` also
-    ``click_element(element)`` and ``fill_element(element, text)``, which take an element's number.
+    is Tab, all else is inserted. ``press`` takes the keys that its schema lists. Tools that take a position need a
+    picture: with ``html``, ``axtree`` or ``dom`` alone there are none of them.
+
+    With every observation but ``screenshot`` there are also tools that take an element's number:
+    ``click_element(element)``, ``double_click_element``, ``right_click_element``, ``hover_element``,
+    ``fill_element(element, text, enter=False)``, which replaces what a field holds, and
+    ``select_option(element, option)`` by an option's label. The element is scrolled into view; one that is gone,
+    hidden or covered is refused.
 
     ## Observation Space
-    ``text`` is the page's instruction, followed with ``observation="elements"`` by a numbered list of what can be
-    used or read on the page. ``images`` holds one picture of the page, 160 x 210 pixels (FlightWoB 375 x 667) or
-    ``image_size``, into which the page is scaled down in proportion, white where it does not reach.
+    ``text`` is the page's instruction, followed by what ``observation`` asks for: one of these kinds, or a list of
+    them. All number the same elements alike, in document order, and the numbers hold until the next observation.
+
+    - ``screenshot`` (the default): the picture alone.
+    - ``elements``: the picture, and a list of what can be used or read on it, in reading order.
+    - ``marks``: the picture with a numbered box around all that can be used, and the list of these.
+    - ``html``: simplified HTML in the form of WebRL and WebAgent-R1: what says nothing is left out, what can be
+      clicked has its number as its id.
+    - ``axtree``: the accessibility tree, one ``[number] role 'name', properties`` a line, indented.
+    - ``dom``: the visible elements with their attributes, one a line, indented.
+
+    A text is cut after 40,000 characters, and says so. ``images`` holds a picture each for the screenshot and the
+    marks, or none, 160 x 210 pixels (FlightWoB 375 x 667) or ``image_size``, into which the page is scaled down in
+    proportion, white where it does not reach. ``env.unwrapped.timings`` holds how long each kind took the last time,
+    in seconds; for the screenshot that is acting, page time and drawing together, for they are one exchange.
 
     ## Starting State
     The page's random numbers are seeded from ``np_random``: with even numbers on the training split, odd ones on the
@@ -95,14 +116,15 @@ class MiniWoBEnv(TurnEnv):
 
     ## Arguments
     ``task`` (default: drawn from the seed, FlightWoB apart), ``level`` (0: there is one level), ``split``,
-    ``max_turns``, ``image_size=(width, height)``, ``observation`` (``"screenshot"`` or ``"elements"``), and
+    ``max_turns``, ``image_size=(width, height)``, ``observation`` (one kind or a list of kinds), and
     ``backend``: ``"devtools"`` (headless shell, frames on demand; the default where there is one), ``"playwright"``
     (any Chromium) or ``"fake"`` (no browser: a stand-in for tests). All environments of a process share a browser.
     ``TURNGYM_CHROMIUM`` names another browser, ``TURNGYM_BROWSER_TIMEOUT`` the longest wait for its answer, seconds.
 
     ## References
     Shi et al., World of Bits, ICML 2017. Liu et al., Reinforcement Learning on Web Interfaces using Workflow-Guided
-    Exploration, ICLR 2018. The ``miniwob`` package of the Farama Foundation.
+    Exploration, ICLR 2018. The ``miniwob`` package of the Farama Foundation. Yang et al., Set-of-Mark Prompting, 2023.
+    Qi et al., WebRL, 2024. Wei et al., WebAgent-R1, 2025.
     """
 
     def __init__(
@@ -113,7 +135,7 @@ class MiniWoBEnv(TurnEnv):
         split: Split = "train",
         max_turns: int | None = None,
         image_size: Sequence[int] | None = None,
-        observation: Literal["screenshot", "elements"] = "screenshot",
+        observation: str | Sequence[str] = "screenshot",
         backend: Backend | None = None,
         render_mode: str | None = None,
     ) -> None:
@@ -121,8 +143,7 @@ class MiniWoBEnv(TurnEnv):
         if level != 0:
             raise BadInput(f"level must be 0, got {level}: MiniWoB pages have one level each")
         refuse_split(split)
-        if observation not in ("screenshot", "elements"):
-            raise BadInput(f"observation must be 'screenshot' or 'elements', got {observation!r}")
+        self._kinds = observations.check_kinds(observation)
         if backend not in (None, *get_args(Backend)):
             raise BadInput(f"backend must be one of {', '.join(get_args(Backend))}, got {backend!r}")
         if task is not None:
@@ -133,10 +154,10 @@ class MiniWoBEnv(TurnEnv):
         native = catalogue.page_size(task or "")
         self._image_size = native if image_size is None else _size(image_size)
         self._view = View(native, self._image_size)
-        self._lists_elements = observation == "elements"
-        self._nodes: tuple[Node, ...] = ()
-        extra = tools.element_tools() if self._lists_elements else []
-        self.action_space = ToolCallSpace(tools.tools(*self._image_size) + extra)
+        self._readings: dict[str, Reading] = {}
+        self.timings: dict[str, float] = {}
+        """Seconds that each kind of observation took the last time."""
+        self.action_space = ToolCallSpace(tools.tools_for(self._kinds, *self._image_size))
         self.observation_space = observation_space(*self._image_size)  # type: ignore[assignment]
         self._browser: Browser | None = None
         self._page: Page | None = None
@@ -170,18 +191,31 @@ class MiniWoBEnv(TurnEnv):
         raise AssertionError("unreachable")
 
     def look(self) -> tuple[Image, ...]:
-        """Return the page as it was drawn last."""
-        if self._lists_elements:
-            self._nodes = self._screen().nodes[: tools.MOST_ELEMENTS]
-        return () if self._frame is None else (self._view.show(self._frame),)
+        """Read the page; return it as it was drawn last, without and with marks, where pictures were asked for."""
+        for kind in self._kinds:
+            if kind != "screenshot":
+                began = time.perf_counter()
+                self._readings[kind] = observations.read(self._open_page(), kind)
+                self.timings[kind] = time.perf_counter() - began
+        if self._frame is None:
+            return ()
+        picture = self._view.show(self._frame)
+        plain = (picture,) if {"screenshot", "elements"} & set(self._kinds) else ()
+        if "marks" not in self._kinds:
+            return plain
+        began = time.perf_counter()
+        marked = draw_marks(picture, self._readings["marks"].marks, self._view.to_image(1.0, 1.0))
+        self.timings["marks"] += time.perf_counter() - began
+        return (*plain, marked)
 
     def describe(self) -> str:
-        """Return the list of elements, one a line with its number, where it was asked for."""
-        return "\n".join(f"[{number}] {node}" for number, node in enumerate(self._nodes))
+        """Return what the kinds of observation say of the page, each under its name if there are several."""
+        told = [(kind, self._readings[kind].text) for kind in self._kinds if kind in self._readings]
+        return told[0][1] if len(told) == 1 else "\n".join(f"{kind}:\n{text}" for kind, text in told)
 
     def act(self, call: ToolCall) -> Outcome:
         """Use mouse or keyboard."""
-        events = tools.events(call, self._view.to_page, self._nodes)
+        events = tools.events(call, self._view.to_page, self._open_page())
         state = self._interact(events, f"turngym.step({STEP_MS})")
         success = bool(state["done"]) and state["reward"] > 0
         stop = (StopReason.SUCCESS if success else StopReason.FAILURE) if state["done"] else None
@@ -214,7 +248,7 @@ class MiniWoBEnv(TurnEnv):
     def _start(self, name: str, seed: int, split: Split) -> str:
         self._load(name)
         # The pointer goes back to the corner, or the start would show where the last episode left it.
-        arguments = json.dumps([seed, split, *self._view.page])[1:-1]
+        arguments = json.dumps([seed, split, *self._view.page, tools.MOST_ELEMENTS])[1:-1]
         state = self._interact((Move(0, 0),), f"turngym.start({arguments})")
         instruction = str(state["instruction"])
         deadline = time.monotonic() + READY_SECONDS
@@ -243,11 +277,14 @@ class MiniWoBEnv(TurnEnv):
 
     def _interact(self, events: Sequence[Event], js: str) -> Any:
         self._seen = None
+        began = time.perf_counter()
         try:
-            state, self._frame = self._open_page().interact(events, js)
+            state, self._frame = self._open_page().interact(events, js, draw=observations.draws(self._kinds))
         except InfraError:
             self._drop()
             raise
+        if "screenshot" in self._kinds:
+            self.timings["screenshot"] = time.perf_counter() - began
         return state
 
     def _open_page(self) -> Page:

@@ -186,10 +186,10 @@ class PlaywrightPage:
         """Return a picture of the page as it is."""
         return self._browser.do(self._draw)
 
-    def interact(self, events: Sequence[Event], js: str) -> tuple[Any, Image]:
+    def interact(self, events: Sequence[Event], js: str, draw: bool = True) -> tuple[Any, Image | None]:
         """Let ``events`` happen, then evaluate ``js``, then draw."""
         self.perform(events)
-        return self._browser.do(lambda: (self._page.evaluate(js), self._draw()))
+        return self._browser.do(lambda: (self._page.evaluate(js), self._draw() if draw else None))
 
     def happenings(self) -> list[Happening]:
         """Return what happened since this was last asked."""
@@ -261,10 +261,10 @@ class PlaywrightPage:
         match event:
             case Move(x, y):
                 mouse.move(x, y)
-            case Press(clicks=clicks):
-                mouse.down(click_count=clicks)
-            case Release(clicks=clicks):
-                mouse.up(click_count=clicks)
+            case Press(clicks=clicks, button=button):
+                mouse.down(click_count=clicks, button=button)
+            case Release(clicks=clicks, button=button):
+                mouse.up(click_count=clicks, button=button)
             case Wheel(dx=dx, dy=dy):
                 mouse.wheel(dx, dy)
                 # The wheel is acknowledged before the page has seen it: it has with the next frame.

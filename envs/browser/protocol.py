@@ -14,6 +14,7 @@ from turngym.envs.types import Image
 
 Size = tuple[int, int]
 """Width and height, CSS pixels."""
+Button = Literal["left", "right"]
 
 TIMEOUT = 30.0
 """Longest wait for an answer, seconds."""
@@ -43,21 +44,23 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """The left button goes down at (x, y)."""
+    """A button goes down at (x, y)."""
 
     x: float
     y: float
     clicks: int = 1
     """1, or 2 for the second click of a double click."""
+    button: Button = "left"
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The left button comes up at (x, y)."""
+    """A button comes up at (x, y)."""
 
     x: float
     y: float
     clicks: int = 1
+    button: Button = "left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +142,11 @@ class Page(Protocol):
     def draw(self) -> Image:
         """Return a picture of it as it is, shape (H, W, 3), uint8."""
 
-    def interact(self, events: Sequence[Event], js: str) -> tuple[Any, Image]:
+    def interact(self, events: Sequence[Event], js: str, draw: bool = True) -> tuple[Any, Image | None]:
         """Let ``events`` happen, then evaluate ``js``, then draw.
 
-        Returns the value of ``js`` and the picture. One call, so that a backend can send all of it at once.
+        Returns the value of ``js`` and the picture. One call, so that a backend can send all of it at once. Without
+        ``draw`` there is no picture, though the page still passes a frame.
         """
 
     def happenings(self) -> list[Happening]:

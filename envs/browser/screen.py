@@ -1,4 +1,4 @@
-"""What a page shows, as its DOM tells it: for element lists, by-element tools and oracles."""
+"""What a page shows, as its DOM tells it: for oracles and screen-reading targets."""
 
 from __future__ import annotations
 
@@ -37,16 +37,7 @@ class Node:
     @property
     def label(self) -> str:
         """What a reader of the screen would call it: the text it holds, or its name."""
-        return self.value if self.value and self._is_field else self.name
-
-    @property
-    def _is_field(self) -> bool:
-        return self.role in ("textbox", "spinbutton")
-
-    def __str__(self) -> str:
-        value = f" holding {self.value!r}" if self.value and self._is_field else ""
-        marks = [word for word, holds in (("checked", self.checked), ("focused", self.focused)) if holds]
-        return f"{self.role} {self.name!r}{value}" + (f" ({', '.join(marks)})" if marks else "")
+        return self.value if self.value and self.role in ("textbox", "spinbutton") else self.name
 
 
 @dataclass(frozen=True, slots=True)
