@@ -1,4 +1,4 @@
-"""The owner's side of a site's fork server (``zygote.py``): one a process and site, gone with the last of its copies."""
+"""The owner's side of a site's fork server (``zygote.py``): one a process and site, gone with the last of its users."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ForkServer:
         self._buffer = bytearray()
         self._log = tempfile.TemporaryFile("a+b")  # noqa: SIM115  (unlinked at birth)
         python = folder / "venv" / "bin" / "python"
-        command = [python, "-I", SCRIPT, "run", scripts, folder, str(os.getpid())]
+        command = [str(python), "-I", str(SCRIPT), "run", str(scripts), str(folder), str(os.getpid())]
         try:
             self._process: subprocess.Popen[bytes] | None = subprocess.Popen(
                 command,

@@ -186,7 +186,6 @@ def test_a_process_that_ends_at_once_is_told_with_its_last_words(
     ) as told:
         Instance(NOTES)
     assert told.value.kind == "site_down"
-    assert below(os.getpid()) & set(map(int, [])) == set()
     assert list(scratch.glob("turngym-site-*")) == []
 
 
@@ -204,7 +203,7 @@ def test_a_fork_server_that_hangs_is_given_up(pair: tuple[Instance, Instance], m
     monkeypatch.setattr(forkserver, "TIMEOUT", 0.5)
     server = one._server._process.pid
     os.kill(server, signal.SIGSTOP)
-    with pytest.raises(InfraError, match="did not answer within 0.5 s"):
+    with pytest.raises(InfraError, match="did not answer within"):
         one.restore()
     assert ended(server)
     assert ended(two.pid)

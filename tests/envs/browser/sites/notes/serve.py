@@ -1,4 +1,4 @@
-"""The smallest site: notes in a SQLite database, behind a login. Standard library only; follows zygote.py's contract."""
+"""The smallest site: notes in a SQLite database, behind a login. Standard library only; zygote.py has the contract."""
 
 import os
 import sqlite3
