@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from turngym.envs.browser.sites.shop.content import USERS
 from turngym.envs.types import BadInput
 
 NOW = 1705309200
@@ -66,14 +67,8 @@ SITES = _by_name(
         name="shop",
         title="Harbour & Pine, an online shop (django-oscar)",
         placeholder="__SHOP__",
-        start="/",
-        users={
-            "emma.stone@example.com": "lighthouse-7",
-            "liam.novak@example.com": "driftwood-3",
-            "olivia.reyes@example.com": "saltmarsh-5",
-            "noah.fischer@example.com": "pinecone-9",
-            "staff@example.com": "harbourmaster-1",
-        },
+        start="/catalogue/",
+        users=USERS,
         login=Login("/accounts/login/", "login-username", "login-password"),
     ),
 )
