@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from turngym.cli import BAD_INPUT, DONE, FAILED, INTERRUPTED, environments, recordings, runs
+from turngym.cli import BAD_INPUT, DONE, FAILED, INTERRUPTED, environments, recordings, runs, sites
 from turngym.cli.runs import Interrupted
 from turngym.envs.types import BadInput, InfraError
 from turngym.trainers.errors import GateFailure
@@ -25,6 +25,7 @@ app = typer.Typer(
 environments.add_to(app)
 runs.add_to(app)
 recordings.add_to(app)
+sites.add_to(app)
 
 # A line is more use than a traceback where it is not our code: a path that cannot be used, a machine that is full.
 THE_PATH = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.EROFS}

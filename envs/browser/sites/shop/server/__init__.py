@@ -1,0 +1,1 @@
+"""The shop's server: runs in its own virtual environment."""
