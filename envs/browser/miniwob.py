@@ -27,7 +27,7 @@ from turngym.envs.types import BadInput, Element, Image, InfraError, Split, Stop
 
 SCRIPT = "".join(
     resources.files("turngym.envs.browser").joinpath("scripts", name).read_text()
-    for name in ("page.js", "elements.js", "miniwob.js")
+    for name in ("page.js", "mute.js", "elements.js", "miniwob.js")
 )
 STEP_MS = 100
 """Time that passes in the page with every accepted call, milliseconds."""

@@ -1,7 +1,7 @@
 // Runs in every document, frames included, before the document's own scripts. It makes a page a function of what is
 // done to it: time passes only when turngymPage.advance says so, randomness starts equal, nothing blinks or fades,
-// and what headless Chromium would show outside the page (dialogs, pickers, lists of choices, native drags) happens in the page
-// or not at all.
+// and what headless Chromium would show outside the page (pickers, lists of choices, native drags) happens in the page or
+// not at all.
 (() => {
   'use strict';
   const START = Date.UTC(2024, 0, 15, 9, 0, 0);  // what the page believes to be now when it loads, milliseconds
@@ -132,12 +132,7 @@
   `);
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 
-  // Dialogs, drags and pickers that the page could not show.
-  window.alert = () => undefined;
-  window.confirm = () => true;
-  window.prompt = () => null;
-  window.print = () => undefined;
-  window.open = () => null;
+  // Drags and pickers that the page could not show.
   window.addEventListener('dragstart', (event) => event.preventDefault(), true);
   const opensPicker = 'input:is([type=date],[type=time],[type=month],[type=week],[type=datetime-local])';
   window.addEventListener('keydown', (event) => {

@@ -13,7 +13,8 @@ from turngym.envs.browser.tools import click, drag
 
 pytestmark = pytest.mark.browser
 
-PAGE_SCRIPT = resources.files("turngym.envs.browser").joinpath("scripts", "page.js").read_text()
+SCRIPTS = resources.files("turngym.envs.browser").joinpath("scripts")
+PAGE_SCRIPT = "".join(SCRIPTS.joinpath(name).read_text() for name in ("page.js", "mute.js"))
 SIZE = (160, 210)
 
 
