@@ -244,6 +244,13 @@ def test_a_task_without_an_answer_key_needs_no_answer_and_the_judge_sees_the_tas
     assert judge.asked == [("fuzzy", "a & b", "http://shop <3", "Do it")]
 
 
+def test_a_page_that_says_it_cannot_be_done_is_a_page_like_any_other():
+    judge = Recording(0.0)
+    viewer = MemoryViewer("http://shop/", {"http://shop/": "N/A"})
+    assert page(viewer, judge=judge, fuzzy_match="N/A").score == 0.0
+    assert judge.asked == [("fuzzy", "N/A", "N/A", "Do it")]
+
+
 def test_last_is_wherever_the_page_is_by_then():
     programs = [
         {"url": "last", "locator": "", "required_contents": {"must_include": ["end"]}},

@@ -127,6 +127,7 @@ def test_what_is_an_inequality():
         ("http://h/a?x=1", "http://h/a?x=3&x=1", False, True),
         ("http://h/a", "http://h/a?x=1", False, True),
         ("http://h/a?x=1 |OR| http://h/b?x=2", "http://h/a?x=2", False, True),  # values are pooled
+        ("http://h/a?x=1 |OR| http://h/b?x=2", "http://h/b?x=1", False, True),
         ("http://h/a?x=1 |OR| http://h/b", "http://h/b", True, False),  # and so are keys
         ("http://h/a?q=a+b", "http://h/a?q=a%20b", False, True),
         ("http://h/a#one", "http://h/a#two", False, True),
