@@ -139,7 +139,7 @@ class _Attempt:
             case "must_include":
                 return float(any(matching.includes(one, text, as_word=as_word) for one in alternatives))
             case "must_exclude":
-                return float(all(matching.excludes(value, text) for value in values))
+                return float(matching.excludes(values[0], text))
             case "one_of":
                 return float(any(matching.includes(one, text) for one in alternatives))
             case "required_values":

@@ -82,10 +82,12 @@ def page(viewer, url="last", locator="", judge=None, addresses=ADDRESSES, helper
 @pytest.mark.parametrize(
     ("checks", "answer", "score"),
     [
-        ({"exact_match": "12.50"}, " '12.50' ", 1), ({"exact_match": "12.50"}, "12.5", 0), ({"exact_match": "Red"}, "RED", 1),
+        ({"exact_match": "12.50"}, " '12.50' ", 1), ({"exact_match": "12.50"}, "12.5", 0),
+        ({"exact_match": "Red"}, "RED", 1),
         ({"exact_match": "Red"}, "red kite", 0), ({"exact_match": ""}, "", 1), ({"exact_match": "a |OR| b"}, "a", 0),
         ({"must_include": ["red", "blue"]}, "Blue and red", 1), ({"must_include": ["red", "blue"]}, "red", 0),
-        ({"must_include": "red"}, "a red kite", 1), ({"must_include": ["3"]}, "13", 0), ({"must_include": ["3"]}, "3!", 1),
+        ({"must_include": "red"}, "a red kite", 1), ({"must_include": ["3"]}, "13", 0),
+        ({"must_include": ["3"]}, "3!", 1),
         ({"must_include": ["3", "1"]}, "13", 1),  # the rule of words is for a single reference
         ({"must_include": ["65 |OR| 3"]}, "63", 0), ({"must_include": ["65 |OR| 3"]}, "it is 3", 1),
         ({"must_include": ["65 |OR| 3"]}, "165", 1), ({"must_include": ["a |OR| b", "c"]}, "b c", 1),
@@ -95,7 +97,8 @@ def page(viewer, url="last", locator="", judge=None, addresses=ADDRESSES, helper
         ({"one_of": ["red", "crimson"]}, "It is Crimson", 1), ({"one_of": ["red", "crimson"]}, "blue", 0),
         ({"required_values": [">= 3", "< 10"]}, "5", 1), ({"required_values": [">= 3", "< 10"]}, "10", 0),
         ({"required_values": ["< 3 |OR| == 12"]}, "12", 1), ({"required_values": ["< 3 |OR| == 12"]}, "five", 0),
-        ({"one_of": ["red"], "must_exclude": ["blue"]}, "red", 1), ({"one_of": ["red"], "must_exclude": ["blue"]}, "red blue", 0),
+        ({"one_of": ["red"], "must_exclude": ["blue"]}, "red", 1),
+        ({"one_of": ["red"], "must_exclude": ["blue"]}, "red blue", 0),
         ({"exact_match": None, "must_include": ["a"]}, "a", 1),
         ({"fuzzy_match": ["Ada", "Alan"]}, "Alan and Ada", 1), ({"fuzzy_match": ["Ada", "Alan"]}, "Ada", 0),
         ({"fuzzy_match": "Ada"}, "it is Ada", 1), ({"fuzzy_match": ["N/A"]}, "n/a", 1),
@@ -109,8 +112,8 @@ def test_answers(checks, answer, score):
 @pytest.mark.parametrize(
     "checks",
     [
-        {"exact_match": ""}, {"must_include": ["a"]}, {"must_exclude": ["a"]}, {"one_of": ["a"]}, {"fuzzy_match": ["a"]},
-        {"fuzzy_match": "N/A"}, {"required_values": ["< 3"]},
+        {"exact_match": ""}, {"must_include": ["a"]}, {"must_exclude": ["a"]}, {"one_of": ["a"]},
+        {"fuzzy_match": ["a"]}, {"fuzzy_match": "N/A"}, {"required_values": ["< 3"]},
     ],
 )  # fmt: skip
 def test_no_answer_satisfies_nothing_and_asks_no_judge(checks):
@@ -171,7 +174,8 @@ def test_a_judge_that_fails_is_no_score():
     [
         ("__SHOP__/a", "http://shop/a?x=1", None, 1), ("__SHOP__/a", "http://shop/a?x=1", "EXACT", 0),
         ("__SHOP__/a", "http://shop/a/", "EXACT", 1), ("__SHOP__/a", "http://forum/a", None, 0),
-        ("__SHOP__/a |OR| __FORUM__/b", "http://forum/b", None, 1), ("__SHOP__/a |OR| __FORUM__/b", "http://forum/b", "EXACT", 1),
+        ("__SHOP__/a |OR| __FORUM__/b", "http://forum/b", None, 1),
+        ("__SHOP__/a |OR| __FORUM__/b", "http://forum/b", "EXACT", 1),
         ("__SHOP__/a?x=1", "http://shop/a", "GOLD in PRED", 0), ("__SHOP__", "http://shop/", "EXACT", 1),
     ],
 )  # fmt: skip
@@ -210,17 +214,22 @@ def test_an_address_that_is_not_given_is_named():
 @pytest.mark.parametrize(
     ("html", "checks", "score"),
     [
-        ("<p>Blue lamp</p>", {"must_include": ["blue LAMP"]}, 1), ("<p>Blue lamp</p>", {"must_include": ["lamp", "oar"]}, 0),
+        ("<p>Blue lamp</p>", {"must_include": ["blue LAMP"]}, 1),
+        ("<p>Blue lamp</p>", {"must_include": ["lamp", "oar"]}, 0),
         ("<p>Blue lamp</p>", {"must_include": ["oar |OR| lamp"]}, 1), ("<p>Blue lamp</p>", {"must_include": "lamp"}, 1),
         ("13", {"must_include": ["3"]}, 1),  # no rule of words on pages
         ("a &amp; b", {"must_include": ["a & b"]}, 1), ("a &amp; b", {"must_include": ["a &amp; b"]}, 1),
         ("x&#x200B;y", {"must_include": ["&#x200B;"]}, 1), ("xy", {"must_include": ["&#x200B;"]}, 0),
-        (" 'Red' ", {"exact_match": "red"}, 1), ("red kite", {"exact_match": "red"}, 0), ("&lt;b&gt;", {"exact_match": "<b>"}, 1),
-        ("new", {"must_exclude": ["old"]}, 1), ("old", {"must_exclude": ["old"]}, 0), ("golden", {"must_exclude": ["old"]}, 1),
-        ("new old", {"must_include": ["new"], "must_exclude": ["old"]}, 0), ("new", {"must_include": ["new"], "must_exclude": ["old"]}, 1),
+        (" 'Red' ", {"exact_match": "red"}, 1), ("red kite", {"exact_match": "red"}, 0),
+        ("&lt;b&gt;", {"exact_match": "<b>"}, 1),
+        ("new", {"must_exclude": ["old"]}, 1), ("old", {"must_exclude": ["old"]}, 0),
+        ("golden", {"must_exclude": ["old"]}, 1),
+        ("new old", {"must_include": ["new"], "must_exclude": ["old"]}, 0),
+        ("new", {"must_include": ["new"], "must_exclude": ["old"]}, 1),
         ("12", {"required_values": [">= 12"]}, 1), ("1,200", {"required_values": ["> 12", "< 1300"]}, 1),
         ("$12", {"required_values": ["> 1"]}, 0), ("a refund of 180", {"fuzzy_match": ["refund", "180"]}, 1),
-        ("a refund", {"fuzzy_match": ["refund", "180"]}, 0), ("a lovely chair", {"fuzzy_match": "fine chair |OR| lovely chair"}, 1),
+        ("a refund", {"fuzzy_match": ["refund", "180"]}, 0),
+        ("a lovely chair", {"fuzzy_match": "fine chair |OR| lovely chair"}, 1),
         ("go to http://forum/f/1", {"must_include": ["__FORUM__/f/1"]}, 1), ("", {"exact_match": ""}, 1),
     ],
 )  # fmt: skip
@@ -233,6 +242,13 @@ def test_a_task_without_an_answer_key_needs_no_answer_and_the_judge_sees_the_tas
     viewer = MemoryViewer("http://shop/", {"http://shop/": "a &amp; b"})
     assert page(viewer, judge=judge, fuzzy_match=["__SHOP__ &lt;3"]).score == 1.0
     assert judge.asked == [("fuzzy", "a & b", "http://shop <3", "Do it")]
+
+
+def test_a_page_that_says_it_cannot_be_done_is_a_page_like_any_other():
+    judge = Recording(0.0)
+    viewer = MemoryViewer("http://shop/", {"http://shop/": "N/A"})
+    assert page(viewer, judge=judge, fuzzy_match="N/A").score == 0.0
+    assert judge.asked == [("fuzzy", "N/A", "N/A", "Do it")]
 
 
 def test_last_is_wherever_the_page_is_by_then():
@@ -333,9 +349,10 @@ def test_a_helper_gets_the_page_the_addresses_and_what_stands_in_the_file():
         viewer, "func:of_site(__page__, '__SHOP__/x', '__last_url__#a', 3)", helpers=helpers, must_include=["lamp"]
     ).score
     assert seen == [((viewer, "http://shop/x", "http://shop/end#a", 3), ADDRESSES)]
+    program = {"url": "func:of_site()", "locator": "", "required_contents": {"exact_match": ""}}
+    row = task(helpers, program_html=[program])
     with pytest.raises(BadInput, match=r"^task 7: eval.program_html.0.url: no helper 'of_site' is given$"):
-        evaluate(task(helpers, program_html=[{"url": "func:of_site()", "locator": "", "required_contents": {"exact_match": ""}}]),
-                 None, viewer)  # fmt: skip
+        evaluate(row, None, viewer)
 
 
 @pytest.mark.parametrize(("gives", "score"), [(5, 1), ("5", 1), ("", 0), (None, 0), ("6", 0)])

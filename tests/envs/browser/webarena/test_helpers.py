@@ -80,7 +80,8 @@ def test_the_newest_review(shop):
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (404, "HTTP 404"), (500, "HTTP 500"), (b"<html>", "Expecting value"), ({"message": "no"}, "unexpected answer .KeyError"),
+        (404, "HTTP 404"), (500, "HTTP 500"), (b"<html>", "Expecting value"),
+        ({"message": "no"}, "unexpected answer .KeyError"),
         ({"items": [{"increment_id": "x"}]}, "unexpected answer .ValueError"), ([], "unexpected answer .TypeError"),
         (None, "unexpected answer .TypeError"),
     ],

@@ -18,9 +18,11 @@ EXACT = ExactJudge()
         ("Ada Lovelace", "ada lovelace", 1), ("Ada Lovelace", "It was Ada  Lovelace, surely.", 1),
         ("Ada Lovelace", "Lovelace, Ada", 0), ("Ada Lovelace", "Ada King Lovelace", 0), ("Ada Lovelace", "Ada", 0),
         ("Ada Lovelace", "", 0), ("Ada", "Adam", 0), ("5", "15", 0), ("5", "-5", 0), ("-5", "5", 0), ("5", "5.0", 0),
-        ("5", "5.", 1), ("3.5", "35", 0), ("1,000", "1000", 0), ("20 min", "20min", 0), ("$5", "$5", 1), ("$5", "€5", 0),
+        ("5", "5.", 1), ("3.5", "35", 0), ("1,000", "1000", 0), ("20 min", "20min", 0), ("$5", "$5", 1),
+        ("$5", "€5", 0),
         ("$5", "5", 0), ("50%", "50", 0), ("10:30", "at 10:30", 1), ("10:30", "10 30", 0), ("café", "cafe\u0301", 1),
-        ("C++", "C", 0), ("C", "C++", 0), ("5", "$5", 0), ("5", "5%", 0), ("5", "(5)", 1), ("3", "3-5", 0), ("N/A", "n/a", 1), ("N/A", "na", 0), ("", "anything", 0), ("?!", "?!", 0),
+        ("C++", "C", 0), ("C", "C++", 0), ("5", "$5", 0), ("5", "5%", 0), ("5", "(5)", 1), ("3", "3-5", 0),
+        ("N/A", "n/a", 1), ("N/A", "na", 0), ("", "anything", 0), ("?!", "?!", 0),
         ("don't", "don't", 1), ("yes", "", 0),
     ],
 )  # fmt: skip
@@ -31,7 +33,8 @@ def test_the_exact_judge_finds_a_phrase_of_whole_words(reference, answer, score)
 @pytest.mark.parametrize(
     ("reference", "reason", "score"),
     [
-        ("There is no fax number", "there is no fax number.", 1), ("There is no fax number", "I think there is no fax number", 0),
+        ("There is no fax number", "there is no fax number.", 1),
+        ("There is no fax number", "I think there is no fax number", 0),
         ("There is no fax number", "N/A", 0), ("", "", 0), ("", "N/A", 0),
     ],
 )  # fmt: skip
@@ -103,7 +106,8 @@ def test_what_is_asked(monkeypatch):
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (says("Perhaps."), "m gave no verdict: 'Perhaps.'"), (says(""), "gave no verdict"), (says("yes"), "gave no verdict"),
+        (says("Perhaps."), "m gave no verdict: 'Perhaps.'"), (says(""), "gave no verdict"),
+        (says("yes"), "gave no verdict"),
         (says("YES and more"), "gave no verdict"), (says(None), "gave no verdict"), (b"", "closed connection"),
         (b"nonsense\r\n\r\n", "nonsense"), (b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n", "HTTP 500"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "choices"),
@@ -120,7 +124,7 @@ def test_no_verdict_is_a_failure_of_ours_and_no_score(answer, why):
 def test_no_server_is_a_failure_of_ours():
     with Model(b"") as model:
         pass
-    with pytest.raises(InfraError, match="judge: .*refused"):
+    with pytest.raises(InfraError, match=r"judge: .*refused"):
         ChatJudge(model.url, "m").ua_match("a", "b", "c")
 
 

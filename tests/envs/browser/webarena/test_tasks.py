@@ -162,14 +162,14 @@ MALFORMED = [
     (TEXT, "eval.reference_answers", {"exact_match": 5}, r"exact_match: expected a string, got an integer"),
     (TEXT, "eval.reference_answers", {"exact_match": ["5"]}, r"exact_match: expected a string, got a list"),
     (TEXT, "eval.reference_answers", {"must_include": []}, r"must_include: expected at least one string, got a list"),
-    (TEXT, "eval.reference_answers", {"must_include": {"a": 1}}, r"must_include: expected a list of strings, got an ob"),
+    (TEXT, "eval.reference_answers", {"must_include": {"a": 1}}, r"must_include: expected a list of strings, got an"),
     (TEXT, "eval.reference_answers", {"must_include": ["a", 2]}, r"must_include.1: expected a string, got an integer"),
     (TEXT, "eval.reference_answers", {"must_include": [""]}, r"must_include.0: expected a string that says something"),
-    (TEXT, "eval.reference_answers", {"must_include": ["''"]}, r"must_include.0: expected a string that says something"),
-    (TEXT, "eval.reference_answers", {"must_include": ["a |OR| "]}, r"must_include.0: expected a string that says some"),
+    (TEXT, "eval.reference_answers", {"must_include": ["''"]}, r"must_include.0: expected a string that says"),
+    (TEXT, "eval.reference_answers", {"must_include": ["a |OR| "]}, r"must_include.0: expected a string that says"),
     (TEXT, "eval.reference_answers", {"one_of": [None]}, r"one_of.0: expected a string, got null"),
     (TEXT, "eval.reference_answers", {"fuzzy_match": 3}, r"fuzzy_match: expected a list of strings, got an integer"),
-    (TEXT, "eval.reference_answers", {"required_values": ["5"]}, r"values.0: expected an inequality such as '>= 12', go"),
+    (TEXT, "eval.reference_answers", {"required_values": ["5"]}, r"values.0: expected an inequality such as '>= 12'"),
     (TEXT, "eval.reference_answers", {"required_values": ["> x"]}, r"values.0: expected an inequality"),
     (TEXT, "eval.reference_answers", {"required_values": ["!= 3"]}, r"values.0: expected an inequality"),
     (TEXT, "eval.reference_answers", {"required_values": ["> 3 |OR| 4"]}, r"values.0: expected an inequality"),
@@ -201,7 +201,7 @@ MALFORMED = [
     (PAGE, "eval.program_html.0.required_contents", [], r"0.required_contents: expected an object, got a list"),
     (PAGE, "eval.program_html.0.required_contents", {}, r"0.required_contents: nothing to check: expected one of"),
     (PAGE, "eval.program_html.0.required_contents", {"one_of": ["a"]}, r"required_contents.one_of: unknown check"),
-    (PAGE, "eval.program_html.0.required_contents", {"must_exclude": [3]}, r"must_exclude.0: expected a string, got an"),
+    (PAGE, "eval.program_html.0.required_contents", {"must_exclude": [3]}, r"must_exclude.0: expected a string, got"),
     # helpers
     (*func("url", "launch('x')"), r"0.url: unknown helper 'launch'; known are get_query_text, "),
     (*func("url", "eval('1')"), r"0.url: unknown helper 'eval'"),
@@ -227,7 +227,7 @@ MALFORMED = [
     (*func("url", "x\0"), r"0.url: .* is not a call such as"),
     (*func("url", "(" * 5000), r"0.url: .* is not a call such as"),
     (*func("locator", "gitlab_get_project_memeber_role(__page__)"), r"locator: .* does not fit the helper: missing"),
-    (*func("locator", "gitlab_get_project_memeber_role(__page__, __page__.url)"), r"locator: '__page__.url' is forbidden"),
+    (*func("locator", "gitlab_get_project_memeber_role(__page__, __page__.url)"), r"'__page__.url' is forbidden"),
 ]  # fmt: skip
 
 
