@@ -378,6 +378,13 @@
     return refuse(`element ${number} is covered${why}`);
   };
 
+  // The number of what a selector finds first, or else of what is numbered around it; null if nothing is.
+  const numberOf = (selector) => {
+    let number = -1;
+    for (let at = document.querySelector(selector); at && number < 0; at = parentOf(at)) number = numbered.indexOf(at);
+    return {number: number < 0 ? null : number};
+  };
+
   const changed = (node) => {
     for (const type of ['input', 'change']) node.dispatchEvent(new Event(type, {bubbles: true, composed: true}));
     return {};
@@ -420,6 +427,6 @@
   };
 
   const list = () => ({elements: elements()});
-  const face = {configure, elements, list, ordinals, html, dom, locate, choose, put};
+  const face = {configure, elements, list, ordinals, html, dom, locate, numberOf, choose, put};
   Object.defineProperty(window, 'turngymElements', {value: Object.freeze(face)});
 })();

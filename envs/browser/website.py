@@ -1,0 +1,407 @@
+"""WebArena-format tasks on real web applications, in real Chromium."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from turngym.envs.browser import elements, observations, pool, site_tasks, tools
+from turngym.envs.browser.marks import draw_marks
+from turngym.envs.browser.observations import Reading
+from turngym.envs.browser.pool import Backend
+from turngym.envs.browser.protocol import Browser, Page
+from turngym.envs.browser.site_oracle import Script
+from turngym.envs.browser.site_tasks import SiteTask
+from turngym.envs.browser.sites import SITES, Instance
+from turngym.envs.browser.tabs import Tabs
+from turngym.envs.browser.view import View, image_size_of
+from turngym.envs.browser.webarena import HELPERS, ChatJudge, Judge, evaluate, start_urls
+from turngym.envs.core import Outcome, Refused, TurnEnv, refuse_split
+from turngym.envs.spaces import ToolCallSpace, observation_space
+from turngym.envs.types import BadInput, Element, Image, InfraError, Split, StopReason, Task, ToolCall
+
+VIEWPORT = (1280, 720)
+"""Width and height of a page as it is shown, pixels."""
+ATTEMPTS = 2
+"""Times a reset tries: a browser or a site that died between episodes is replaced without a word."""
+
+
+class WebSiteEnv(TurnEnv):
+    """Tasks on whole web sites, in the format of WebArena, in real Chromium.
+
+    ## Description
+    Tasks are looked up, searched for, filled in and edited on real web applications that run on this machine: ``shop``
+    (django-oscar), ``wiki`` (MediaWiki) and ``tracker`` (Trac), installed by ``turngym sites install``. Every
+    environment has running copies of its own; a reset puts their pristine databases back. Or on sites of yours, with
+    WebArena's task files unchanged: ``tasks="test.json", addresses={"__SHOPPING__": "http://localhost:7770"}``.
+    Pages reach the task's sites and nothing else. Time stands still on the sites, and in the page but for a second
+    with every accepted call.
+
+    ## Action Space
+    ``click(x, y)``, ``double_click(x, y)``, ``drag(x, y, to_x, to_y)``, ``type(text)``, ``press(key)``,
+    ``scroll(x, y, dx, dy)`` and ``wait()``, with positions in pixels of the newest image, where there are images.
+    Where the observation numbers elements: ``click_element``, ``double_click_element``, ``right_click_element``,
+    ``hover_element`` (``element``), ``fill_element(element, text, enter)`` and ``select_option(element, option)``.
+    Always ``scroll_page(direction)``, ``goto(url)``, ``back()``, ``forward()``, ``new_tab()``, ``switch_tab(tab)``,
+    ``close_tab(tab)``, and ``answer(text)``, which ends the episode.
+
+    ## Observation Space
+    ``text`` is the instruction, the address of the page (and of the other tabs), what was asked for of the page, and
+    what the last call led to that is not on it: a dialog's words, a download, an address that is not allowed.
+    ``observation`` is one or several of ``"screenshot"``, ``"elements"``, ``"html"`` (simplified HTML with numbered
+    elements, as WebRL and WebAgent-R1 have it), ``"axtree"``, ``"dom"`` and ``"marks"`` (the screenshot with numbered
+    boxes). ``images`` are of 1280 x 720 pixels or ``image_size``; there are none without a kind that shows one. The
+    sites' own copies have addresses such as ``http://shop``.
+
+    ## Starting State
+    The pristine databases, the task's user logged in, and the task's start pages open, one a tab. Tasks of our own are
+    drawn from the seed: their rows are disjoint between the training and the test split.
+
+    ## Rewards
+    After ``answer``, the product of the task's evaluators, as WebArena computes them: 0 or 1. ``info["signals"]`` holds
+    ``success``, ``score`` and every part by name. Fuzzy matches are decided by a rule; ``judge="URL MODEL"`` has a
+    language model behind a chat API decide.
+
+    ## Episode End
+    ``answer``: ``success`` if the score is 1, else ``failure``. The episode is truncated after ``max_turns`` (30), and
+    then scores 0.
+
+    ## Arguments
+    ``task`` (``shop.price``, ... or a ``task_id`` of ``tasks``; default: drawn from the seed), ``tasks`` (a task file),
+    ``addresses`` (of your own sites, by placeholder), ``judge``, ``level`` (0), ``split``, ``max_turns``,
+    ``image_size=(width, height)``, ``observation`` and ``backend`` (``"devtools"`` or ``"playwright"``).
+
+    ## References
+    Zhou et al., WebArena, ICLR 2024. Liu et al., VisualAgentBench (WebArena-Lite), 2024. Wei et al., WebAgent-R1, 2025.
+    """
+
+    def __init__(
+        self,
+        *,
+        task: str | None = None,
+        tasks: str | None = None,
+        addresses: Mapping[str, str] | None = None,
+        judge: str | None = None,
+        level: int = 0,
+        split: Split = "train",
+        max_turns: int | None = None,
+        image_size: Sequence[int] | None = None,
+        observation: str | Sequence[str] = "screenshot",
+        backend: Backend | None = None,
+        render_mode: str | None = None,
+    ) -> None:
+        super().__init__(max_turns=max_turns, render_mode=render_mode)
+        if level != 0:
+            raise BadInput(f"level must be 0, got {level}: web sites have one level each")
+        refuse_split(split)
+        if backend not in (None, *get_args(Backend)):
+            raise BadInput(f"backend must be one of {', '.join(get_args(Backend))}, got {backend!r}")
+        self._kinds = observations.check_kinds(observation)
+        self._catalogue = site_tasks.Catalogue(tasks)
+        if task is not None:
+            self._catalogue.check(task)
+        self._name, self._split, self._backend = task, split, backend
+        self._given = check_addresses(addresses)
+        self._judge = judge_of(judge)
+        self._view = View(VIEWPORT, image_size_of(image_size, VIEWPORT))
+        size = self._view.image
+        self.action_space = ToolCallSpace([*tools.tools_for(self._kinds, *size), *tools.site_tools()])
+        self.observation_space = observation_space(*size)  # type: ignore[assignment]
+        self.timings: dict[str, float] = {}
+        """Seconds that each kind of observation took the last time, and the page before them."""
+        self._sites: dict[str, Instance] = {}
+        self._browser: Browser | None = None
+        self._tabs: Tabs | None = None
+        self._current: _Current | None = None
+        self._readings: dict[str, Reading] = {}
+        self._picture: tuple[Image, ...] = ()
+        self._where = ""
+
+    # What TurnEnv asks for ------------------------------------------------------------------------------------
+
+    def find_task(self, wanted: str | None, rng: np.random.Generator) -> Task:
+        """Return the task of that name, of the constructor, or drawn from ``rng``."""
+        name = wanted if wanted is not None else self._name
+        if name is None:
+            names = self._catalogue.names
+            name = names[int(rng.spawn(1)[0].integers(len(names)))]
+        self._catalogue.check(name)
+        return Task(id=name, split=self._split, max_turns=site_tasks.MAX_TURNS)
+
+    def start(self, task: Task, rng: np.random.Generator) -> str:
+        """Bring sites and browser to the start of ``task``."""
+        found = self._catalogue.make(task.id, rng, task.split)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._start(found)
+                return found.web.intent
+            except InfraError:
+                self._drop()
+                if attempt == ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable")
+
+    def look(self) -> tuple[Image, ...]:
+        """Return what was seen after the last call."""
+        return self._picture
+
+    def describe(self) -> str:
+        """Return where the agent is and what the kinds of observation say of the page."""
+        told = [(kind, reading.text) for kind, reading in self._readings.items() if reading.text]
+        several = len(told) > 1
+        return "\n".join([self._where, *(f"{kind}:\n{text}" if several else text for kind, text in told)])
+
+    def act(self, call: ToolCall) -> Outcome:
+        """Carry out a call, or end with an answer."""
+        tabs, current = self._open()
+        try:
+            if call["name"] == "answer":
+                return self._end(str(call["arguments"]["text"]))
+            began = time.perf_counter()
+            self._do(call, tabs, current)
+            self.timings["page"] = time.perf_counter() - began
+            result = current.public(tabs.told())
+            self._see()
+        except InfraError:
+            self._drop()
+            raise
+        if current.script is not None:
+            current.script.did(call)
+        return Outcome(result=result)
+
+    def elements(self) -> tuple[Element, ...]:
+        """List what can be used or read where the page shows, in reading order."""
+        tabs, _ = self._open()
+        width, height = self._view.to_image(1.0, 1.0)
+        return tuple(
+            Element(mark.role, mark.name, *self._view.to_image(*mark.point), mark.box[2] * width, mark.box[3] * height)
+            for mark in elements.marks(elements.ask(tabs.page, "list")["elements"])
+        )
+
+    def solution(self) -> list[ToolCall]:
+        """Return the oracle's next calls from the page as it is."""
+        tabs, current = self._open()
+        if current.script is None:
+            raise NotImplementedError(f"there is no oracle for {self.task.id}")
+        return current.script.calls(tabs.page, observations.numbers(self._kinds), self._view.to_image)
+
+    def close(self) -> None:
+        """Close the page and end this environment's copies of the sites; the browser goes with its last page."""
+        self._drop()
+        for site in self._sites.values():
+            site.close()
+        self._sites.clear()
+
+    # Inside ---------------------------------------------------------------------------------------------------
+
+    def _start(self, found: SiteTask) -> None:
+        addresses = dict(self._given)
+        for name in found.sites:
+            if SITES[name].placeholder not in addresses:
+                addresses[SITES[name].placeholder] = self._pristine(name).address
+        if self._browser is None or not self._browser.alive:
+            self._drop()
+            self._browser = pool.shared_browser(self._backend or pool.default_backend())
+        if self._tabs is not None:
+            self._tabs.close()
+        cookies = [cookie for site, user in found.users for cookie in self._pristine(site, fresh=True).cookies(user)]
+        cookies += found.cookies
+        hosts = [urlsplit(address).netloc for address in addresses.values()]
+        self._tabs = Tabs(self._browser, VIEWPORT, hosts, cookies)
+        urls = start_urls(found.web, addresses)
+        script = Script(found.oracle, urls[0]) if found.oracle else None
+        self._current = _Current(found, addresses, script)
+        for number, url in enumerate(urls):
+            if number:
+                self._tabs.open()
+            self._tabs.goto(url)
+        self._tabs.switch(0)
+        self._tabs.told()
+        self._see()
+
+    def _pristine(self, name: str, fresh: bool = False) -> Instance:
+        """Return this environment's copy of a site, with the pristine state unless it is known to be ``fresh``."""
+        if name not in self._sites:
+            self._sites[name] = Instance(SITES[name])
+        elif not fresh:
+            self._sites[name].restore()
+        return self._sites[name]
+
+    def _do(self, call: ToolCall, tabs: Tabs, current: _Current) -> None:
+        arguments = call["arguments"]
+        match call["name"]:
+            case "goto":
+                tabs.goto(current.real(arguments["url"]))
+            case "back":
+                tabs.go(-1)
+            case "forward":
+                tabs.go(1)
+            case "scroll_page":
+                tabs.scroll(arguments["direction"])
+            case "new_tab":
+                tabs.open()
+            case "switch_tab":
+                tabs.switch(int(arguments["tab"]))
+            case "close_tab":
+                tabs.close_tab(int(arguments["tab"]))
+            case _:
+                tabs.do(tools.events(call, self._view.to_page, tabs.page))
+
+    def _see(self) -> None:
+        """Look at the page in front, once after every call."""
+        tabs, current = self._open()
+        frame: Image | None = None
+        if observations.draws(self._kinds):
+            began = time.perf_counter()
+            frame = self._view.show(tabs.draw())
+            self.timings["screenshot"] = time.perf_counter() - began
+        self._readings = {}
+        for kind in self._kinds:
+            if kind != "screenshot":
+                began = time.perf_counter()
+                reading = observations.read(tabs.page, kind)
+                self._readings[kind] = Reading(current.public(reading.text), reading.marks)
+                self.timings[kind] = time.perf_counter() - began
+        self._where = current.public(
+            "\n".join(
+                f"{'Page' if number == tabs.now else f'Tab {number}'}: {url}" + self._number(number, tabs)
+                for number, url in enumerate(tabs.urls)
+            )
+        )
+        self._picture = () if frame is None else self._pictures(frame)
+
+    @staticmethod
+    def _number(number: int, tabs: Tabs) -> str:
+        return f" (tab {number})" if number == tabs.now and len(tabs.urls) > 1 else ""
+
+    def _pictures(self, frame: Image) -> tuple[Image, ...]:
+        plain = (frame,) if {"screenshot", "elements"} & set(self._kinds) else ()
+        if "marks" not in self._kinds:
+            return plain
+        began = time.perf_counter()
+        marked = draw_marks(frame, self._readings["marks"].marks, self._view.to_image(1.0, 1.0))
+        self.timings["marks"] += time.perf_counter() - began
+        return (*plain, marked)
+
+    def _end(self, text: str) -> Outcome:
+        tabs, current = self._open()
+        viewer = _Viewer(tabs.page)
+        verdict = evaluate(current.found.web, text, viewer, self._judge, current.addresses, HELPERS)
+        success = verdict.score >= 1.0
+        parts = {part.name: float(part.value) for part in verdict.parts}
+        signals = {"success": float(success), "score": float(verdict.score), **parts}
+        return Outcome(verdict.score, signals, StopReason.SUCCESS if success else StopReason.FAILURE)
+
+    def _open(self) -> tuple[Tabs, _Current]:
+        if self._tabs is None or self._current is None:
+            raise InfraError("browser_died", "there is no page: reset first")
+        return self._tabs, self._current
+
+    def _drop(self) -> None:
+        tabs, browser = self._tabs, self._browser
+        self._tabs = self._browser = None
+        if tabs is not None:
+            tabs.close()
+        if browser is not None:
+            pool.release(browser)
+
+
+@dataclass(frozen=True, slots=True)
+class _Current:
+    """The episode's task, and the names of its addresses."""
+
+    found: SiteTask
+    addresses: Mapping[str, str]
+    script: Script | None
+
+    def public(self, text: str) -> str:
+        """Write the addresses of our own copies as they are told, which is the same in every run."""
+        for name in self.found.sites:
+            text = text.replace(self.addresses[SITES[name].placeholder], f"http://{name}")
+        return text
+
+    def real(self, url: str) -> str:
+        """Return the address that is meant; raise :class:`Refused` for what is none or is outside the task's sites."""
+        for placeholder, address in self.addresses.items():
+            url = url.replace(placeholder, address) if url.startswith(placeholder) else url
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        if parts.scheme not in ("http", "https"):
+            raise Refused(f"{url!r} is no address of a web page")
+        if parts.netloc in self.found.sites:
+            host = urlsplit(self.addresses[SITES[parts.netloc].placeholder]).netloc
+            parts = parts._replace(netloc=host)
+        elif parts.netloc not in {urlsplit(address).netloc for address in self.addresses.values()}:
+            raise Refused(f"{url} is outside the allowed sites: {self.allowed}")
+        return parts.geturl()
+
+    @property
+    def allowed(self) -> str:
+        """The sites that the agent can go to."""
+        return ", ".join(sorted({self.public(address) for address in self.addresses.values()}))
+
+
+class _Viewer:
+    """The page that the agent left, as evaluators see it: one that does not open is our failure."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+
+    @property
+    def url(self) -> str:
+        return self._page.url
+
+    def content(self) -> str:
+        return str(self.evaluate("document.documentElement ? document.documentElement.outerHTML : ''"))
+
+    def evaluate(self, js: str) -> Any:
+        return self._page.evaluate(js)
+
+    def goto(self, url: str) -> None:
+        self._page.happenings()
+        self._page.goto(url)
+        if found := self._page.happenings():
+            raise InfraError("page_error", f"cannot open {url} to judge it: {found[0].kind} {found[0].text}")
+
+
+def check_addresses(addresses: object) -> dict[str, str]:
+    """Return addresses by placeholder; :class:`BadInput` for what is neither."""
+    if addresses is None:
+        return {}
+    if not isinstance(addresses, Mapping):
+        raise BadInput(f"addresses must map placeholders to addresses, got {addresses!r}")
+    for placeholder, address in addresses.items():
+        parts = urlsplit(address) if isinstance(address, str) else None
+        if parts is None or parts.scheme not in ("http", "https") or not parts.netloc:
+            raise BadInput(f"addresses: {placeholder}: expected an address such as http://localhost:7770, got {address!r}")
+    return {str(placeholder): str(address).rstrip("/") for placeholder, address in addresses.items()}
+
+
+def judge_of(text: str | None) -> Judge | None:
+    """Return the judge that ``"URL MODEL"`` names; None for the rule."""
+    if text is None:
+        return None
+    url, _, model = str(text).partition(" ")
+    if not model or urlsplit(url).scheme not in ("http", "https"):
+        raise BadInput(f"judge must be 'URL MODEL', such as 'http://localhost:8000/v1 my-model', got {text!r}")
+    return ChatJudge(url, model)
+
+
+def task_names() -> list[str]:
+    """List the tasks of the sites that ship with TurnGym."""
+    return list(site_tasks.Catalogue(None).names)
+
+
+def missing() -> str | None:
+    """Return the command that makes the environment ready here, or None if it is."""
+    from turngym.envs.browser import miniwob, sites
+
+    return miniwob.missing() or sites.missing()
+
+
+__all__ = ["WebSiteEnv", "missing", "task_names", "Path"]
