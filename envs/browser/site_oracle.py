@@ -14,10 +14,11 @@ from turngym.envs.types import InfraError, ToolCall
 
 Step = Mapping[str, Any]
 """``{"goto": address}``, ``{"click": selector}``, ``{"fill": selector, "text": ..., "enter": bool}``,
-``{"select": selector, "option": label}``, ``{"press": key}`` or ``{"answer": text}``; selectors are CSS."""
+``{"select": selector, "option": label}``, ``{"press": key}`` or ``{"answer": text}``; selectors are CSS, and mean
+the first visible element that they find."""
 
 FIND = """((selector, option) => {
-  let node = document.querySelector(selector);
+  let node = [...document.querySelectorAll(selector)].find((one) => one.checkVisibility({visibilityProperty: true}));
   if (node && option !== null) node = [...node.options].find((one) => one.label.trim() === option.trim()) || null;
   if (!node) return null;
   const box = [...node.getClientRects()].sort((a, b) => b.width - a.width)[0] || node.getBoundingClientRect();

@@ -1,5 +1,4 @@
-"""The tabs of one agent on web sites: a browser context of its own, in which time and the network stand still between
-its actions."""
+"""The tabs of one agent on web sites: a browser context in which nothing happens but by the agent's actions."""
 
 from __future__ import annotations
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from PIL import Image as Pictures
 
-from turngym.envs.types import Image
+from turngym.envs.types import BadInput, Image
 
 WHITE = 255
 
@@ -57,3 +58,12 @@ class View:
     def to_image(self, x: float, y: float) -> tuple[float, float]:
         """Return the image position of a page position."""
         return x * self.covered[0] / self.page[0], y * self.covered[1] / self.page[1]
+
+
+def image_size_of(wanted: Sequence[int] | None, native: tuple[int, int]) -> tuple[int, int]:
+    """Return the size of images that a user asks for, by default the ``native`` one; :class:`BadInput` for no size."""
+    if wanted is None:
+        return native
+    if isinstance(wanted, Sequence) and len(wanted) == 2 and all(type(side) is int and side > 0 for side in wanted):
+        return wanted[0], wanted[1]
+    raise BadInput(f"image_size must be two positive integers [width, height], got {wanted!r}")

@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 from urllib.parse import urlsplit
 
 import numpy as np
 
-from turngym.envs.browser import elements, observations, pool, site_tasks, tools
+from turngym.envs.browser import elements as page_elements
+from turngym.envs.browser import observations, pool, site_tasks, tools
 from turngym.envs.browser.marks import draw_marks
 from turngym.envs.browser.observations import Reading
 from turngym.envs.browser.pool import Backend
-from turngym.envs.browser.protocol import Browser, Page
+from turngym.envs.browser.protocol import Browser, Cookie, Page
 from turngym.envs.browser.site_oracle import Script
 from turngym.envs.browser.site_tasks import SiteTask
 from turngym.envs.browser.sites import SITES, Instance
@@ -181,7 +181,7 @@ class WebSiteEnv(TurnEnv):
         width, height = self._view.to_image(1.0, 1.0)
         return tuple(
             Element(mark.role, mark.name, *self._view.to_image(*mark.point), mark.box[2] * width, mark.box[3] * height)
-            for mark in elements.marks(elements.ask(tabs.page, "list")["elements"])
+            for mark in page_elements.marks(page_elements.ask(tabs.page, "list")["elements"])
         )
 
     def solution(self) -> list[ToolCall]:
@@ -210,8 +210,9 @@ class WebSiteEnv(TurnEnv):
             self._browser = pool.shared_browser(self._backend or pool.default_backend())
         if self._tabs is not None:
             self._tabs.close()
-        cookies = [cookie for site, user in found.users for cookie in self._pristine(site, fresh=True).cookies(user)]
-        cookies += found.cookies
+        cookies = list(found.cookies)
+        for site, user in found.users:
+            cookies += cast(list[Cookie], self._sites[site].cookies(user))
         hosts = [urlsplit(address).netloc for address in addresses.values()]
         self._tabs = Tabs(self._browser, VIEWPORT, hosts, cookies)
         urls = start_urls(found.web, addresses)
@@ -225,12 +226,12 @@ class WebSiteEnv(TurnEnv):
         self._tabs.told()
         self._see()
 
-    def _pristine(self, name: str, fresh: bool = False) -> Instance:
-        """Return this environment's copy of a site, with the pristine state unless it is known to be ``fresh``."""
-        if name not in self._sites:
-            self._sites[name] = Instance(SITES[name])
-        elif not fresh:
+    def _pristine(self, name: str) -> Instance:
+        """Return this environment's copy of a site in its pristine state."""
+        if name in self._sites:
             self._sites[name].restore()
+        else:
+            self._sites[name] = Instance(SITES[name])
         return self._sites[name]
 
     def _do(self, call: ToolCall, tabs: Tabs, current: _Current) -> None:
@@ -378,7 +379,9 @@ def check_addresses(addresses: object) -> dict[str, str]:
     for placeholder, address in addresses.items():
         parts = urlsplit(address) if isinstance(address, str) else None
         if parts is None or parts.scheme not in ("http", "https") or not parts.netloc:
-            raise BadInput(f"addresses: {placeholder}: expected an address such as http://localhost:7770, got {address!r}")
+            raise BadInput(
+                f"addresses: {placeholder}: expected an address such as http://localhost:7770, got {address!r}"
+            )
     return {str(placeholder): str(address).rstrip("/") for placeholder, address in addresses.items()}
 
 
@@ -402,6 +405,3 @@ def missing() -> str | None:
     from turngym.envs.browser import miniwob, sites
 
     return miniwob.missing() or sites.missing()
-
-
-__all__ = ["WebSiteEnv", "missing", "task_names", "Path"]

@@ -378,10 +378,12 @@
     return refuse(`element ${number} is covered${why}`);
   };
 
-  // The number of what a selector finds first, or else of what is numbered around it; null if nothing is.
+  // The number of the first visible element that a selector finds, or else of what is numbered around it; null if
+  // nothing is.
   const numberOf = (selector) => {
     let number = -1;
-    for (let at = document.querySelector(selector); at && number < 0; at = parentOf(at)) number = numbered.indexOf(at);
+    let at = [...document.querySelectorAll(selector)].find(isVisible);
+    for (; at && number < 0; at = parentOf(at)) number = numbered.indexOf(at);
     return {number: number < 0 ? null : number};
   };
 
