@@ -28,6 +28,7 @@ from turngym.envs.browser.protocol import (
     Size,
     Text,
     Wheel,
+    not_loaded,
 )
 from turngym.envs.types import Image, InfraError
 
@@ -120,6 +121,7 @@ class DevToolsPage:
         self._happenings: list[Happening] = []
         self._url = "about:blank"
         self._fresh = False
+        self._unreachable = ""
         browser, size = self._browser, context.size
         target: Message = {"url": self._url, "width": size[0], "height": size[1], "enableBeginFrameControl": True}
         self._target: str = browser.call("Target.createTarget", {**target, "browserContextId": context.id})["targetId"]
@@ -165,7 +167,7 @@ class DevToolsPage:
                 self._stop()
             answer = browser.wait(number)
             if "errorText" in answer and len(self._happenings) == happened:
-                raise InfraError("page_error", f"cannot load {url}: {answer['errorText']}")
+                raise not_loaded(url, answer["errorText"])
             # An address within the document that is already there loads nothing.
             if "errorText" not in answer and "loaderId" in answer:
                 limit = LOAD_SECONDS if self._guarded else browser.timeout
@@ -210,6 +212,8 @@ class DevToolsPage:
                 self._wait_until_loaded(seconds)
             else:
                 raise browser.hung()
+            if self._guarded and self._unreachable:
+                raise not_loaded(self._unreachable, "its CONNECTION failed")
             if self._fresh:  # a page drops what input it gets before its first frame
                 self._fresh = False
                 self._pass_frame()
@@ -287,6 +291,7 @@ class DevToolsPage:
                 frame = params["frame"]
                 self._url = frame.get("unreachableUrl") or frame["url"] + frame.get("urlFragment", "")
                 self._fresh = True
+                self._unreachable = frame.get("unreachableUrl", "")
             case "Page.navigatedWithinDocument" if params["frameId"] == self._target:
                 self._url = params["url"]
             case "Page.windowOpen":

@@ -28,6 +28,7 @@ from turngym.envs.browser.protocol import (
     Size,
     Text,
     Wheel,
+    not_loaded,
 )
 from turngym.envs.types import Image, InfraError
 
@@ -127,6 +128,7 @@ class PlaywrightPage:
         self._happenings: list[Happening] = []
         self._loading: set[str] = set()
         self._tools: CDPSession | None = None
+        self._unreachable = ""
         self._page: PlaywrightsPage = self._browser.do(self._open)
         context.pages[self._page] = self
 
@@ -137,6 +139,7 @@ class PlaywrightPage:
             page.on("download", self._refuse)
             tools = self._developer_tools(page)
             tools.on("Page.windowOpen", lambda event: self.note("popup", event["url"]))
+            tools.on("Page.frameNavigated", self._notice)
             tools.on("Page.frameStartedLoading", lambda event: self._loading.add(event["frameId"]))
             tools.on("Page.frameStoppedLoading", lambda event: self._loading.discard(event["frameId"]))
             tools.on("Page.frameDetached", lambda event: self._loading.discard(event["frameId"]))
@@ -163,7 +166,7 @@ class PlaywrightPage:
             self._stop()
         except Error as error:
             if not self._guarded or not any(words in error.message for words in ABORTED):
-                raise
+                raise not_loaded(url, error.message.splitlines()[0]) from None
             self._page.wait_for_timeout(START_MS)  # what aborted it is told after it
             if len(self._happenings) == before:
                 raise
@@ -230,6 +233,10 @@ class PlaywrightPage:
             self.note("dialog", dialog.message)
         dialog.accept(dialog.default_value)
 
+    def _notice(self, event: dict[str, Any]) -> None:
+        if "parentId" not in event["frame"]:
+            self._unreachable = event["frame"].get("unreachableUrl", "")
+
     def _refuse(self, download: Download) -> None:
         self.note("download", download.suggested_filename)
 
@@ -242,6 +249,8 @@ class PlaywrightPage:
             waited += POLL_MS / 1000
         if self._loading:
             self._stop()
+        if self._guarded and self._unreachable:
+            raise not_loaded(self._unreachable, "its CONNECTION failed")
 
     def _stop(self) -> None:
         self.note("slow", self._page.url)

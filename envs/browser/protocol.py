@@ -1,7 +1,8 @@
 """What a browser backend is: a browser makes pages, a page takes input and shows itself. Nothing here does anything.
 
 Positions are CSS pixels of the viewport. Every method raises :class:`turngym.envs.types.InfraError` when the browser
-dies (``browser_died``), does not answer in time (``browser_hung``) or its page fails (``page_error``).
+dies (``browser_died``), does not answer in time (``browser_hung``), its page fails (``page_error``) or who is to serve
+the page does (``site_down``).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypedDict
 
-from turngym.envs.types import Image
+from turngym.envs.types import Image, InfraError
 
 Size = tuple[int, int]
 """Width and height, CSS pixels."""
@@ -90,6 +91,16 @@ class Text:
 Event = Move | Press | Release | Wheel | Key | Text
 
 
+def not_loaded(url: str, why: str) -> InfraError:
+    """Return the failure of a page that did not load; ``why`` is Chromium's own word for it."""
+    kind = (
+        "site_down"
+        if any(word in why for word in ("CONNECTION", "EMPTY_RESPONSE", "ADDRESS", "TIMED_OUT"))
+        else "page_error"
+    )
+    return InfraError(kind, f"cannot load {url}: {why}")
+
+
 class Cookie(TypedDict, total=False):
     """A cookie, as Playwright's storage states write it."""
 
@@ -137,7 +148,10 @@ class Page(Protocol):
         """Let ``events`` happen; return when the page has handled all of them."""
 
     def settle(self, seconds: float) -> None:
-        """Wait until nothing loads any more; what still does after so many seconds is stopped, and a happening."""
+        """Wait until nothing loads any more; what still does after so many seconds is stopped, and a happening.
+
+        In a context with allowed hosts, a page that could not be loaded is an error.
+        """
 
     def draw(self) -> Image:
         """Return a picture of it as it is, shape (H, W, 3), uint8."""

@@ -44,8 +44,7 @@ class Catalogue:
             raise BadInput(f"tasks must be the path of a task file, got {file!r}")
         self._file = None if file is None else Path(file)
         self._read = {} if self._file is None else {str(task.task_id): task for task in load(self._file)}
-        own = [f"{site}.{template}" for site in SITES for template in _generator(site).TEMPLATES]
-        self.names: list[str] = list(self._read) if self._read else own
+        self.names: list[str] = list(self._read) or own_tasks()
 
     def check(self, name: str) -> None:
         """Raise :class:`BadInput` for a name that there is not."""
@@ -61,6 +60,11 @@ class Catalogue:
         site, _, template = name.partition(".")
         data = _generator(site).generate(rng, template, split)
         return _prepared(parse(data, name)[0], None)
+
+
+def own_tasks() -> list[str]:
+    """List the tasks of the sites that ship with TurnGym."""
+    return [f"{site}.{template}" for site in SITES for template in _generator(site).TEMPLATES]
 
 
 def _generator(site: str) -> Any:

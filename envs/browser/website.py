@@ -397,7 +397,7 @@ def judge_of(text: str | None) -> Judge | None:
 
 def task_names() -> list[str]:
     """List the tasks of the sites that ship with TurnGym."""
-    return list(site_tasks.Catalogue(None).names)
+    return site_tasks.own_tasks()
 
 
 def missing() -> str | None:

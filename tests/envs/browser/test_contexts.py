@@ -224,8 +224,17 @@ def test_a_site_that_is_down_is_our_failure(context, sites):
     page = context.new_page()
     sites[0].shutdown()
     sites[0].server_close()
-    with pytest.raises(InfraError, match=r"ERR_CONNECTION_REFUSED"):
+    with pytest.raises(InfraError, match=r"^site_down: cannot load http://127.0.0.1:\d+/: .*ERR_CONNECTION_REFUSED"):
         page.goto(f"{sites[0].address}/")
+
+
+def test_a_site_that_goes_down_is_our_failure(context, sites):
+    page = context.new_page()
+    show(page, sites[0], f"<a href=/next {LINK}>go</a>")
+    sites[0].shutdown()
+    sites[0].server_close()
+    with pytest.raises(InfraError, match=r"^site_down: cannot load http://127.0.0.1:\d+/next"):
+        press(page)
 
 
 def test_tabs_share_cookies_and_contexts_do_not(browser, context, sites):
