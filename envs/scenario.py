@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from turngym.envs.registry import find, load
 from turngym.envs.types import BadInput, Split
@@ -21,11 +22,23 @@ class _Block(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+PLACES = ("instruction", "page", "turn")
+"""What the texts of ``policy.context`` may name in braces."""
+PLACE = re.compile(r"\{(\w+)\}")
+
+
 class EnvironmentBlock(BaseModel):
     """``environment``: an id, and any keyword that the environment's constructor takes."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     id: str
+    tasks: tuple[str, ...] = ()
+    """Several tasks in place of ``task``: each group attempts one, and all get equal shares of whatever is done."""
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """The tasks to choose from; one that is empty where the environment draws one from the seed."""
+        return self.tasks or (str(self.kwargs.get("task") or ""),)
 
     @property
     def kwargs(self) -> Kwargs:
@@ -34,10 +47,29 @@ class EnvironmentBlock(BaseModel):
 
 
 class ContextBlock(_Block):
-    """``policy.context``: what of the past a turn still sees."""
+    """``policy.context``: what of the past a turn still sees, and how observations are written.
 
-    images: int | None = Field(default=None, ge=1)
+    Actions always stay as they were sampled. An observation's text is the instruction, and behind it its page.
+    """
+
+    images: int | None = Field(default=None, ge=0)
     """Keep the images of the last k observations; None keeps all."""
+    pages: int | None = Field(default=None, ge=1)
+    """Keep the pages of the last k observations; of older ones ``stub`` is left. None keeps all."""
+    stub: str = "(an earlier page)"
+    opening: str | None = None
+    """How the first observation is written: a text with {instruction}, {page} and {turn} (from 0). None: as it is,
+    which is the instruction, a line break and the page."""
+    later: str | None = None
+    """The same for all after it."""
+
+    @field_validator("opening", "later")
+    @classmethod
+    def _known_places(cls, text: str | None) -> str | None:
+        for word in PLACE.findall(text or ""):
+            if word not in PLACES:
+                raise ValueError(f"{{{word}}} stands for nothing; there is {', '.join(f'{{{w}}}' for w in PLACES)}")
+        return text
 
 
 class PolicyBlock(_Block):
@@ -251,8 +283,15 @@ def _check_kwargs(block: EnvironmentBlock, where: str) -> None:
     for key in block.kwargs:
         if key not in known:
             raise BadInput(f"{where}: unknown key 'environment.{key}'{nearest(key, known)}")
-    task = block.kwargs.get("task")
-    if task is not None and entry.what_is_missing() is None and task not in entry.task_names():
-        near = difflib.get_close_matches(str(task), entry.task_names(), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise BadInput(f"{where}: environment.task: there is no {task!r} in {block.id}{hint}")
+    if block.tasks and "task" in block.kwargs:
+        raise BadInput(f"{where}: environment.task and environment.tasks are both set; one of them is enough")
+    if repeated := [task for task in block.tasks if block.tasks.count(task) > 1]:
+        raise BadInput(f"{where}: environment.tasks: {repeated[0]!r} is there twice")
+    key = "tasks" if block.tasks else "task"
+    wanted = [task for task in (*block.tasks, block.kwargs.get("task")) if task is not None]
+    known = entry.task_names() if wanted and entry.what_is_missing() is None else wanted
+    for task in wanted:
+        if task not in known:
+            near = difflib.get_close_matches(str(task), known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise BadInput(f"{where}: environment.{key}: there is no {task!r} in {block.id}{hint}")

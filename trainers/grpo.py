@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import fmean
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,7 +23,7 @@ import torch
 
 from turngym.agents.language import LanguagePolicy
 from turngym.agents.models.vlm import VLM
-from turngym.agents.policies import draw_seeds, stream
+from turngym.agents.policies import draw_tasks, stream
 from turngym.agents.rollout import Start, rollout, sound
 from turngym.agents.workers import EnvPool
 from turngym.envs import Episode, Group, Rubric, StopReason, Task
@@ -51,8 +52,8 @@ class State:
     entropy_weight: float = 0.0
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=10))
     """Success of the last steps that had new starts, on those."""
-    unsolved: list[int] = field(default_factory=list)
-    """Reset seeds of starts that were not always solved when last attempted, the newest last."""
+    unsolved: list[tuple[str, int]] = field(default_factory=list)
+    """Starts (task, reset seed) that were not always solved when last attempted, the newest last."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return plain data for a checkpoint."""
@@ -69,7 +70,7 @@ class State:
         self.optimizer.load_state_dict(data["optimizer"])
         self.step, self.entropy_weight = data["step"], data["entropy_weight"]
         self.recent.extend(data["recent"])
-        self.unsolved = list(data["unsolved"])
+        self.unsolved = [(task, seed) for task, seed in data["unsolved"]]
 
 
 def new_state(vlm: VLM, settings: TrainBlock) -> State:
@@ -82,7 +83,7 @@ def train(
     vlm: VLM,
     policy: LanguagePolicy,
     pool: EnvPool,
-    task: str,
+    tasks: Sequence[str],
     settings: TrainBlock,
     state: State,
     *,
@@ -105,7 +106,7 @@ def train(
     first = True
     while state.step < settings.steps and not _reached(state, settings):
         began = time.perf_counter()
-        groups, episodes = gather(policy, pool, task, settings, rubric, seed, state)
+        groups, episodes = gather(policy, pool, tasks, settings, rubric, seed, state)
         sampled = time.perf_counter()
         sound(episodes)  # raises where there is none
         if first:
@@ -116,8 +117,8 @@ def train(
             metrics = update(vlm, reference, batch, settings, state, temperature, stream(seed, "update", state.step))
             state.step += 1
             policy.engine.update(vlm.model, state.step)
-            metrics |= _watch(groups, episodes, rubric, state.unsolved)
-            _remember(groups, state)
+            metrics |= _watch(groups, episodes, rubric, set(state.unsolved), tasks)
+            _remember(groups, state, tasks)
             if "success" in metrics:
                 state.recent.append(metrics["success"])
             now = time.perf_counter()
@@ -126,7 +127,13 @@ def train(
 
 
 def gather(
-    policy: LanguagePolicy, pool: EnvPool, task: str, settings: TrainBlock, rubric: Rubric, seed: int, state: State
+    policy: LanguagePolicy,
+    pool: EnvPool,
+    tasks: Sequence[str],
+    settings: TrainBlock,
+    rubric: Rubric,
+    seed: int,
+    state: State,
 ) -> tuple[list[Group], list[Episode]]:
     """Sample groups until ``settings.groups`` of them have something to compare, or ``refill`` is used up.
 
@@ -134,12 +141,12 @@ def gather(
     """
     most = round(settings.groups * settings.refill)
     step = state.step
-    seeds = draw_seeds(most, seed, "train", step)
+    drawn = draw_tasks(tasks, most, seed, "train", step)
     draw = np.random.default_rng(stream(seed, "replay", step))
     again = [state.unsolved[i] for i in draw.permutation(len(state.unsolved))][:most]
     places = np.flatnonzero(draw.random(most) < settings.replay)
     for place, unsolved in zip(places.tolist(), again, strict=False):
-        seeds[place] = unsolved
+        drawn[place] = Task(unsolved[0], seed=unsolved[1])
     groups: list[Group] = []
     episodes: list[Episode] = []
     live = 0
@@ -147,14 +154,10 @@ def gather(
         # As many as should give what is missing, at the share that was live so far in this step.
         share = live / len(groups) if live else 1.0
         missing = math.ceil((settings.groups - live) / share)
-        wanted = seeds[len(groups) : len(groups) + missing]
+        wanted = drawn[len(groups) : len(groups) + missing]
         starts = [
-            Start(
-                f"train-{step:05d}-{number:03d}-{member:02d}",
-                Task(task, seed=reset_seed),
-                f"train-{step:05d}-{number:03d}",
-            )
-            for number, reset_seed in enumerate(wanted, len(groups))
+            Start(f"train-{step:05d}-{number:03d}-{member:02d}", task, f"train-{step:05d}-{number:03d}")
+            for number, task in enumerate(wanted, len(groups))
             for member in range(settings.group_size)
         ]
         made = rollout(pool, policy, starts, phase="train", step=step)
@@ -270,27 +273,38 @@ def _reached(state: State, settings: TrainBlock) -> bool:
     return settings.until is not None and full and float(np.mean(state.recent)) >= settings.until
 
 
-def _remember(groups: list[Group], state: State) -> None:
+def _start_of(episode: Episode, tasks: Sequence[str]) -> tuple[str, int]:
+    """Return the task that an episode was asked for by name, an empty one where it was not, and its seed."""
+    assert episode.task.seed is not None
+    return (episode.task.id if episode.task.id in tasks else "", episode.task.seed)
+
+
+def _remember(groups: list[Group], state: State, tasks: Sequence[str]) -> None:
     """Keep the starts that were not always solved, and forget those that were."""
     for group in groups:
-        seed = group.episodes[0].task.seed if group.episodes else None
-        if seed is None:
+        if not group.episodes:
             continue
-        if seed in state.unsolved:
-            state.unsolved.remove(seed)
+        start = _start_of(group.episodes[0], tasks)
+        if start in state.unsolved:
+            state.unsolved.remove(start)
         if not all(episode.success for episode in group.episodes):
-            state.unsolved.append(seed)
+            state.unsolved.append(start)
     del state.unsolved[:-UNSOLVED]
 
 
-def _watch(groups: list[Group], episodes: list[Episode], rubric: Rubric, unsolved: list[int]) -> Metrics:
+def _watch(
+    groups: list[Group], episodes: list[Episode], rubric: Rubric, unsolved: set[tuple[str, int]], tasks: Sequence[str]
+) -> Metrics:
     """Success counts new starts only: those attempted again were chosen because they were failed.
 
-    Where none is new it is left out: a mean of nothing is not 0.
+    Where none is new it is left out: a mean of nothing is not 0. Several tasks also have theirs each.
     """
     whole = [episode for group in groups for episode in group.episodes]
-    new = [episode for episode in whole if episode.task.seed not in unsolved]
-    success = {"success": sum(episode.success for episode in new) / len(new)} if new else {}
+    new = [episode for episode in whole if _start_of(episode, tasks) not in unsolved]
+    success = {"success": fmean(episode.success for episode in new)} if new else {}
+    for task in tasks if len(tasks) > 1 else ():
+        if attempts := [episode.success for episode in new if episode.task.id == task]:
+            success[f"success/{task}"] = fmean(attempts)
     return {
         **success,
         "new": len(new),

@@ -33,6 +33,10 @@ QUESTIONS = ("list", "find")
 """Prompts about the screen, asked in turns."""
 
 
+LONGEST_NAME = 24
+"""Elements with longer names are not asked about: they are texts to read, not things to find."""
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """A row to imitate, and a weight for each id of its completion."""
@@ -69,7 +73,7 @@ def corpus(episodes: Sequence[Episode], space: ToolCallSpace, dialect: Dialect) 
             yield turn.observation["text"]
             yield "assistant\n"
             yield dialect.write(turn.call)
-            yield "".join(f" {element.name}{place(element)}" for element in turn.elements)
+            yield "".join(f" {element.name}{place(element)}" for element in _short(turn.elements))
     yield from (prompts.read(question) for question in QUESTIONS)
 
 
@@ -88,19 +92,23 @@ def examples(
     for episode in episodes:
         past: list[Turn] = []
         for turn in episode.turns:
-            ids, places = renderer.context(past, turn.observation)
+            ids, places = renderer.context(past, turn.observation, episode.task.instruction)
             thought = think(turn.call, turn.elements) if grounding else ""
             action = renderer.encode(thought + dialect.write(turn.call))
             completion, weights = list(action), [1.0] * len(action)
-            if screen_reading > 0 and turn.elements:
+            if screen_reading > 0 and (listed := _short(turn.elements)):
                 asked = QUESTIONS[len(found) % 2]
-                more, their_weights = _about_the_screen(asked, turn.elements, renderer, draw)
+                more, their_weights = _about_the_screen(asked, listed, renderer, draw)
                 completion += more
                 weights += [screen_reading * weight for weight in their_weights]
             images = images_in_context(past, turn.observation["images"], places)
             found.append(Example(Row(ids, images, tuple(completion)), tuple(weights)))
             past.append(replace(turn, tokens=Tokens(ids, places, action, (0.0,) * len(action))))
     return found
+
+
+def _short(elements: Sequence[Element]) -> list[Element]:
+    return [element for element in elements if len(element.name) <= LONGEST_NAME]
 
 
 def _about_the_screen(

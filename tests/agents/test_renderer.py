@@ -6,6 +6,7 @@ import pytest
 from turngym.agents.models import tiny
 from turngym.agents.renderer import Renderer, defuse
 from turngym.envs import Tokens, Turn
+from turngym.envs.scenario import ContextBlock
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +54,11 @@ def test_contexts_grow_by_appending_and_keep_the_very_ids_that_were_sampled(toke
 
 def test_old_images_are_dropped_but_sampled_ids_stay(tokenizer):
     turns = [said(seen("one"), Renderer(tokenizer).encode("A")), said(seen("two"), Renderer(tokenizer).encode("B"))]
-    ids, places = Renderer(tokenizer, keep_images=1).context(turns, seen("three"))
+    ids, places = Renderer(tokenizer, policy=ContextBlock(images=1)).context(turns, seen("three"))
     assert places == (2,)
     assert tokenizer.decode(ids).count("<|image_pad|>") == 1
     assert "user\none<|im_end|>" in tokenizer.decode(ids)
-    ids, places = Renderer(tokenizer, keep_images=2).context(turns, seen("three"))
+    ids, places = Renderer(tokenizer, policy=ContextBlock(images=2)).context(turns, seen("three"))
     assert places == (1, 2)
 
 

@@ -80,7 +80,7 @@ def test_a_path_is_read_and_overridden(recipe):
         ({"train": {"steps": "many"}}, "train.steps: input should be a valid integer"),
         ({"train": {"algorithm": "ppo"}}, "train.algorithm: input should be 'grpo'"),
         ({"train": 3}, "train: input should be"),
-        ({"policy": {"context": {"images": 0}}}, "policy.context.images: input should be greater than or equal to 1"),
+        ({"policy": {"context": {"images": -1}}}, "policy.context.images: input should be greater than or equal to 0"),
         ({"workers": 0}, "workers: input should be greater than or equal to 1"),
         ({"environment": {**ENVIRONMENT, "split": "test"}}, "environment.split cannot be set: .* evaluate.split"),
         ({"environment": {**ENVIRONMENT, "spilt": "test"}}, "unknown key 'environment.spilt'; valid are task, level,"),

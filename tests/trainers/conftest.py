@@ -10,6 +10,7 @@ from turngym.agents.models import tiny
 from turngym.agents.renderer import Renderer
 from turngym.agents.rollout import View
 from turngym.envs import Episode, StopReason, Task, Turn
+from turngym.envs.scenario import ContextBlock
 
 torch.set_num_threads(1)  # models this small gain nothing from more, and wait for them where the machine is busy
 
@@ -27,7 +28,7 @@ def picture(number):
 def policy_of(vlm, *, keep_images=None, renderer=Renderer, temperature=1.0, seed=0):
     return LanguagePolicy(
         HFEngine(vlm),
-        renderer(vlm.tokenizer, keep_images=keep_images),
+        renderer(vlm.tokenizer, policy=ContextBlock(images=keep_images)),
         vlm.tokenizer,
         dialect="qwen-tools",
         name="tiny",

@@ -9,13 +9,14 @@ import torch
 
 from turngym.agents.models.vlm import VLM
 from turngym.agents.renderer import Renderer
+from turngym.envs.scenario import ContextBlock
 from turngym.trainers import gate
 
 from .conftest import build, converse, policy_of
 
 
 def open_gate(vlm, episodes, keep_images=None):
-    return gate.check(vlm, Renderer(vlm.tokenizer, keep_images=keep_images), episodes, temperature=1.0)
+    return gate.check(vlm, Renderer(vlm.tokenizer, policy=ContextBlock(images=keep_images)), episodes, temperature=1.0)
 
 
 @pytest.mark.parametrize("keep_images", [None, 1, 2])

@@ -11,7 +11,7 @@ import torch
 from turngym.agents.models.vlm import VLM, Row
 from turngym.envs import Group, InfraError, StopReason
 from turngym.envs.rubrics import recorded
-from turngym.envs.scenario import TrainBlock, WarmStartBlock
+from turngym.envs.scenario import EnvironmentBlock, TrainBlock, WarmStartBlock
 from turngym.trainers import grpo, recipe, warm_start
 from turngym.trainers.evaluate import figures
 
@@ -175,7 +175,7 @@ def gathered(monkeypatch, rewards, settings, broken=(), state=None):
             return [Decision({"name": "wait", "arguments": {}}) for _ in views]
 
     monkeypatch.setattr(grpo, "rollout", made)
-    groups, episodes = grpo.gather(None, None, "t", settings, recorded, 0, state or grpo.State(None))
+    groups, episodes = grpo.gather(None, None, ["t"], settings, recorded, 0, state or grpo.State(None))
     return groups, episodes, rounds
 
 
@@ -197,7 +197,7 @@ def test_failures_of_ours_shrink_their_group_and_never_count_as_reward(monkeypat
     assert [e.reward for e in groups[0].episodes] == [1.0, 1.0]
     assert grpo.credit(groups[0], settings, recorded) == []
     groups = [Group(g.id, tuple(map(solved, g.episodes))) for g in groups]
-    watched = grpo._watch(groups, episodes, recorded, unsolved=[])
+    watched = grpo._watch(groups, episodes, recorded, set(), ["t"])
     assert [watched[key] for key in ("success", "new", "reward", "turns")] == [1.0, 2, 1.0, 1.0]
     assert [watched[key] for key in ("episodes", "infra_errors")] == [3, 1]
 
@@ -219,7 +219,7 @@ def test_failures_of_ours_are_in_no_measure_of_success(talk, monkeypatch):
     assert (found["success_rate"], found["episodes"], found["infra_errors"]) == (0.5, 2, 1)
     assert (found["mean_turns"], found["ci95"]) == (1.5, pytest.approx([0.0945, 0.9055], abs=1e-4))
     scenario = SimpleNamespace(
-        warm_start=WarmStartBlock(check_episodes=3), seed=0, environment=SimpleNamespace(kwargs={})
+        warm_start=WarmStartBlock(check_episodes=3), seed=0, environment=EnvironmentBlock(id="x")
     )
     monkeypatch.setattr(recipe, "rollout", lambda *_, **__: made)
     assert recipe._check(scenario, SimpleNamespace(keep=None), None, None, step=10) == 0.5
@@ -234,12 +234,12 @@ def steps_of(monkeypatch, groups, episodes, steps=1):
     monkeypatch.setattr(grpo, "gather", lambda *_: (groups, episodes))
     monkeypatch.setattr(grpo, "update", lambda *_: {})
     seen, state = [], grpo.State(None)
-    state.unsolved = [e.task.seed for e in episodes if e.group == "again"]
+    state.unsolved = [(e.task.id, e.task.seed) for e in episodes if e.group == "again"]
     grpo.train(
         SimpleNamespace(model=None),
         policy,
         None,
-        "t",
+        ["t"],
         TrainBlock(steps=steps),
         state,
         rubric=recorded,
@@ -274,7 +274,7 @@ def test_a_penalty_needs_something_to_compare_with():
     arguments = {"rubric": recorded, "seed": 0, "temperature": 1.0, "before_first_update": None, "after_step": None}
     for kl, reference in ((0.1, None), (0.0, build())):
         with pytest.raises(ValueError, match="kl and a reference go together"):
-            grpo.train(None, None, None, "t", TrainBlock(kl=kl), grpo.State(None), reference=reference, **arguments)
+            grpo.train(None, None, None, ["t"], TrainBlock(kl=kl), grpo.State(None), reference=reference, **arguments)
 
 
 def test_the_learning_rate_decays_to_its_last_value(talk):
@@ -296,11 +296,11 @@ def test_unsolved_starts_are_attempted_again_until_they_are_solved(monkeypatch):
     groups, _, _ = gathered(monkeypatch, [(1.0, 0.0)], settings, state=state)
     new = [group.episodes[0].task.seed for group in groups]
     assert len(set(new)) == 4
-    grpo._remember(groups, state)  # no episode's signals say success
-    assert sorted(state.unsolved) == sorted(new)
+    grpo._remember(groups, state, ["t"])  # no episode's signals say success
+    assert sorted(state.unsolved) == sorted(("t", seed) for seed in new)
     state.step = 1
     groups, episodes, _ = gathered(monkeypatch, [(1.0, 0.0)], settings, state=state)
     assert sorted(group.episodes[0].task.seed for group in groups) == sorted(new)
-    assert grpo._watch(groups, episodes, recorded, state.unsolved)["new"] == 0
-    grpo._remember([Group(g.id, tuple(map(solved, g.episodes))) for g in groups[:3]], state)
-    assert state.unsolved == [groups[3].episodes[0].task.seed]
+    assert grpo._watch(groups, episodes, recorded, set(state.unsolved), ["t"])["new"] == 0
+    grpo._remember([Group(g.id, tuple(map(solved, g.episodes))) for g in groups[:3]], state, ["t"])
+    assert state.unsolved == [("t", groups[3].episodes[0].task.seed)]
