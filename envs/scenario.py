@@ -1,7 +1,18 @@
-"""Scenarios: a recipe read from YAML, checked key by key. Data only; what runs it lies in agents and trainers."""
+"""Scenarios: a recipe read from YAML, checked key by key. Data only; what runs it lies in agents and trainers.
+
+A recipe may come in variants: ``variants`` is a mapping of names to keys that differ, nested as in the recipe itself, and
+``variant`` (in the file, or ``--set variant=NAME``) chooses one::
+
+    warm_start: {episodes: 500}
+    variants:
+      zero: {warm_start: null}
+
+What is chosen takes the place of what the recipe says; ``--set`` goes over both.
+"""
 
 from __future__ import annotations
 
+import copy
 import difflib
 import inspect
 import re
@@ -135,10 +146,16 @@ class TrainBlock(_Block):
     epochs: int = Field(default=2, ge=1)
     minibatch: int = Field(default=64, ge=1)
     """Rows (turns) an optimiser step."""
+    forward: int | None = Field(default=None, ge=1)
+    """Rows a forward pass: an optimiser step adds up their gradients, which saves memory and changes nothing else.
+    None: all of a minibatch."""
     clip_low: float = Field(default=0.2, gt=0)
     clip_high: float = Field(default=0.28, gt=0)
     advantage: Literal["grpo", "dr_grpo", "rloo"] = "grpo"
     aggregation: Literal["traj-turn-token", "token-mean", "seq-token"] = "traj-turn-token"
+    loss_after: str | None = Field(default=None, min_length=1)
+    """Only what a turn says behind this text carries loss, such as ``<answer>``: thinking before it does not. A turn
+    that does not say it, or nothing after it, carries loss whole: what is malformed can be unlearned."""
     entropy: float = Field(default=0.0, ge=0)
     """Weight of the entropy term; with ``entropy_target``, its starting value."""
     entropy_target: float | None = Field(default=None, ge=0)
@@ -166,6 +183,8 @@ class Scenario(_Block):
 
     name: str
     about: str = ""
+    variant: str = ""
+    """Which of the recipe's ``variants`` this is; empty: the recipe itself."""
     environment: EnvironmentBlock
     policy: PolicyBlock = PolicyBlock()
     warm_start: WarmStartBlock | None = None
@@ -204,9 +223,28 @@ def read(name: str, overrides: list[str] | None = None) -> Scenario:
     data = _yaml(text, str(path))
     if not isinstance(data, dict):
         raise BadInput(f"{path}: a scenario is a mapping of keys, got {type(data).__name__}")
+    variants = data.pop("variants", {})
+    if not (isinstance(variants, dict) and all(isinstance(keys, dict) for keys in variants.values())):
+        raise BadInput(f"{path}: variants: a mapping of names to the keys that differ")
+    wanted = copy.deepcopy(data)
+    for override in overrides or []:
+        _override(wanted, override)
+    if chosen := wanted.get("variant"):
+        if chosen not in variants:
+            raise BadInput(f"{path}: there is no variant {chosen!r}{nearest(str(chosen), list(variants))}")
+        data = _merged(data, variants[chosen])
     for override in overrides or []:
         _override(data, override)
     return parse(data, str(path))
+
+
+def _merged(data: dict[str, Any], keys: dict[str, Any]) -> dict[str, Any]:
+    """Return ``data`` with ``keys`` in the place of its own, block by block."""
+    found = copy.deepcopy(data)
+    for key, value in keys.items():
+        inner = found.get(key)
+        found[key] = _merged(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+    return found
 
 
 def parse(data: dict[str, Any], where: str) -> Scenario:

@@ -10,6 +10,7 @@ turns of the groups that are left.
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections import deque
@@ -31,7 +32,7 @@ from turngym.envs.processes import uninterrupted
 from turngym.envs.rubrics import total
 from turngym.envs.scenario import TrainBlock
 from turngym.trainers.objectives import aggregate, group_advantages, k3, policy_loss, token_weights
-from turngym.trainers.rows import Sample, pad, samples, score
+from turngym.trainers.rows import Sample, loss_starts, pad, samples, score
 
 Metrics = dict[str, float]
 T = TypeVar("T")
@@ -113,7 +114,8 @@ def train(
             before_first_update([episode for group in groups for episode in group.episodes])
             first = False
         with uninterrupted():
-            batch = [sample for group in groups for sample in credit(group, settings, rubric)]
+            start_of = functools.partial(loss_starts, vlm.tokenizer, after=settings.loss_after)
+            batch = [sample for group in groups for sample in credit(group, settings, rubric, start_of)]
             metrics = update(vlm, reference, batch, settings, state, temperature, stream(seed, "update", state.step))
             state.step += 1
             policy.engine.update(vlm.model, state.step)
@@ -174,11 +176,15 @@ def worth(episodes: Sequence[Episode], rubric: Rubric) -> list[float]:
     return [total(rubric(episode)) for episode in episodes]
 
 
-def credit(group: Group, settings: TrainBlock, rubric: Rubric) -> list[Sample]:
+def credit(
+    group: Group, settings: TrainBlock, rubric: Rubric, start_of: Callable[[Sequence[int]], int] = lambda ids: 0
+) -> list[Sample]:
     """Give each turn of a group its episode's advantage; a group without any yields nothing to train on."""
     advantages = group_advantages(worth(group.episodes, rubric), settings.advantage)
     pairs = zip(group.episodes, advantages, strict=True)
-    return [sample for episode, advantage in pairs if advantage != 0.0 for sample in samples(episode, advantage)]
+    return [
+        sample for episode, advantage in pairs if advantage != 0.0 for sample in samples(episode, advantage, start_of)
+    ]
 
 
 def update(
@@ -202,9 +208,8 @@ def update(
     seen: list[Metrics] = []
     for _ in range(settings.epochs):
         for part in _parts(draw.permutation(len(batch)).tolist(), settings.minibatch):
-            loss, metrics = objective(vlm, [batch[i] for i in part], settings, state, temperature)
             state.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            metrics = _backward(vlm, [batch[i] for i in part], settings, state, temperature)
             norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
             state.optimizer.step()
             seen.append({**metrics, "grad_norm": float(norm)})
@@ -219,10 +224,22 @@ def update(
     return {**mean, "rows": len(batch), "entropy_weight": state.entropy_weight, "lr": lr}
 
 
+def _backward(vlm: VLM, batch: list[Sample], settings: TrainBlock, state: State, temperature: float) -> Metrics:
+    """Add up the gradients of a minibatch's objective, part by part, and return what to watch, averaged alike."""
+    whole = float(_mass(batch, settings).sum())
+    mean: Metrics = {}
+    for part in _parts(batch, settings.forward or len(batch)):
+        share = float(_mass(part, settings).sum()) / whole
+        loss, metrics = objective(vlm, part, settings, state, temperature)
+        (share * loss).backward()  # type: ignore[no-untyped-call]
+        mean = {key: mean.get(key, 0.0) + share * value for key, value in metrics.items()}
+    return mean
+
+
 def with_reference(reference: VLM, batch: list[Sample], settings: TrainBlock, temperature: float) -> list[Sample]:
     """Add the reference's log-probabilities, scored once for all passes."""
     found: list[Sample] = []
-    for part in _parts(batch, settings.minibatch):
+    for part in _parts(batch, settings.forward or settings.minibatch):
         with torch.no_grad():
             scored = score(reference, [sample.row for sample in part], temperature)
         for sample, logp, mask in zip(part, scored.logp, scored.mask, strict=True):
@@ -236,30 +253,33 @@ def objective(
     """Return the loss of a minibatch, and what to watch."""
     rows = [sample.row for sample in batch]
     scored = score(vlm, rows, temperature)
+    mask = scored.carries_loss([sample.start for sample in batch])
     old = pad([sample.logprobs for sample in batch], scored.mask)
-
-    def column(values: list[int]) -> torch.Tensor:
-        return torch.tensor(values, dtype=torch.float32, device=vlm.device)
-
-    weights = token_weights(
-        settings.aggregation,
-        column([sample.turns for sample in batch]),
-        column([len(sample.row.completion) for sample in batch]),
-        column([sample.episode_tokens for sample in batch]),
-    )
+    weights = _weights(batch, settings).to(vlm.device)
     advantages = torch.tensor([sample.advantage for sample in batch], device=vlm.device)
     clip = {"clip_low": settings.clip_low, "clip_high": settings.clip_high}
-    policy = policy_loss(scored.logp, old, advantages, scored.mask, weights, **clip)
-    entropy = aggregate(scored.entropy, scored.mask, weights)
+    policy = policy_loss(scored.logp, old, advantages, mask, weights, **clip)
+    entropy = aggregate(scored.entropy, mask, weights)
     loss = policy.loss - state.entropy_weight * entropy
     metrics = {"policy_loss": policy.loss.item(), "entropy": entropy.item()}
     metrics |= {"clipped": policy.clipped.item(), "kl": policy.kl.item()}
     if settings.kl > 0:
         reference = pad([sample.reference for sample in batch], scored.mask)
-        penalty = aggregate(k3(scored.logp, reference), scored.mask, weights)
+        penalty = aggregate(k3(scored.logp, reference), mask, weights)
         loss = loss + settings.kl * penalty
         metrics["kl_reference"] = penalty.item()
     return loss, {**metrics, "loss": loss.item()}
+
+
+def _weights(batch: list[Sample], settings: TrainBlock) -> torch.Tensor:
+    """Return the weight of each token of a row, (B,)."""
+    columns = ([s.turns for s in batch], [s.tokens for s in batch], [s.episode_tokens for s in batch])
+    return token_weights(settings.aggregation, *(torch.tensor(column, dtype=torch.float32) for column in columns))
+
+
+def _mass(batch: list[Sample], settings: TrainBlock) -> torch.Tensor:
+    """Return the weight of each whole row, (B,): its part in the denominator of the objective."""
+    return _weights(batch, settings) * torch.tensor([sample.tokens for sample in batch])
 
 
 def _parts(items: list[T], most: int) -> list[list[T]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import random
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from turngym.agents import prompts
 from turngym.agents.dialects import Dialect
 from turngym.agents.language import images_in_context
 from turngym.agents.models.vlm import VLM, Row
-from turngym.agents.renderer import Renderer
+from turngym.agents.renderer import Renderer, page_of
 from turngym.envs import Element, Episode, Tokens, ToolCall, ToolCallSpace, Turn
 from turngym.envs.scenario import WarmStartBlock
 from turngym.trainers.objectives import aggregate
@@ -32,6 +33,9 @@ from turngym.trainers.rows import pad, score
 QUESTIONS = ("list", "find")
 """Prompts about the screen, asked in turns."""
 
+
+LONGEST_LINE = 120
+"""Letters of a page's line that a demonstration quotes."""
 
 LONGEST_NAME = 24
 """Elements with longer names are not asked about: they are texts to read, not things to find."""
@@ -50,8 +54,14 @@ def place(element: Element) -> str:
     return f"{int(element.x)},{int(element.y)}"
 
 
-def think(call: ToolCall, elements: Sequence[Element]) -> str:
-    """Say what a call acts on and where that is, before the call; nothing for a call that points at no element."""
+def think(call: ToolCall, elements: Sequence[Element], page: str = "") -> str:
+    """Say before a call what it acts on: an element of the screen and where it is, or the line of ``page`` that numbers
+    the element which the call names. Nothing for a call that points at no element.
+    """
+    if "element" in call["arguments"]:
+        number = re.escape(str(call["arguments"]["element"]))
+        line = re.search(rf"^.*(?:\[{number}\]|\bid=\"?{number}\b).*$", page, re.MULTILINE)
+        return f"<think> {line[0].strip()[:LONGEST_LINE]}</think>" if line else ""
     x, y = call["arguments"].get("x"), call["arguments"].get("y")
     if x is None or y is None:
         return ""
@@ -93,7 +103,8 @@ def examples(
         past: list[Turn] = []
         for turn in episode.turns:
             ids, places = renderer.context(past, turn.observation, episode.task.instruction)
-            thought = think(turn.call, turn.elements) if grounding else ""
+            page = page_of(turn.observation["text"], episode.task.instruction)
+            thought = think(turn.call, turn.elements, page) if grounding else ""
             action = renderer.encode(thought + dialect.write(turn.call))
             completion, weights = list(action), [1.0] * len(action)
             if screen_reading > 0 and (listed := _short(turn.elements)):
