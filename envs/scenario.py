@@ -1,7 +1,7 @@
 """Scenarios: a recipe read from YAML, checked key by key. Data only; what runs it lies in agents and trainers.
 
-A recipe may come in variants: ``variants`` is a mapping of names to keys that differ, nested as in the recipe itself, and
-``variant`` (in the file, or ``--set variant=NAME``) chooses one::
+A recipe may come in variants: ``variants`` is a mapping of names to keys that differ, nested as in the recipe itself,
+and ``variant`` (in the file, or ``--set variant=NAME``) chooses one::
 
     warm_start: {episodes: 500}
     variants:

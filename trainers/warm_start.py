@@ -55,8 +55,9 @@ def place(element: Element) -> str:
 
 
 def think(call: ToolCall, elements: Sequence[Element], page: str = "") -> str:
-    """Say before a call what it acts on: an element of the screen and where it is, or the line of ``page`` that numbers
-    the element which the call names. Nothing for a call that points at no element.
+    """Say before a call what it acts on; nothing for a call that points at no element.
+
+    That is an element of the screen and where it is, or the line of ``page`` with the number that the call names.
     """
     if "element" in call["arguments"]:
         number = re.escape(str(call["arguments"]["element"]))

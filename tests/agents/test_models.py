@@ -214,5 +214,5 @@ def test_a_language_model_that_nobody_can_talk_to(tmp_path):
     vlm = tiny.build("tiny-qwen3", [CALL])
     vlm.tokenizer.chat_template = None
     vlm.save(tmp_path / "model")
-    with pytest.raises(BadInput, match="its tokenizer has no chat_template$"):
+    with pytest.raises(BadInput, match=r"its tokenizer has no chat_template$"):
         VLM.load(str(tmp_path / "model"))
