@@ -185,12 +185,18 @@ def _reinforce(
     examiner.engine.update(vlm.model, step)
     after = held_out(pool, examiner, tasks, scenario.evaluate, phase="after", step=step, keep=run.keep)
     report(f"after RL: success {after['success_rate']:.3f} on {after['episodes']} held-out seeds")
+    by_task = {
+        task: {"success_before": progress.before["tasks"][task]["success_rate"], "success_after": found["success_rate"]}
+        for task, found in after["tasks"].items()
+        if task in progress.before["tasks"]
+    }
     return {
         "run": str(run.folder),
         "success_before": progress.before["success_rate"],
         "success_after": after["success_rate"],
         "ci95_before": progress.before["ci95"],
         "ci95_after": after["ci95"],
+        "tasks": by_task,
         "steps": step,
         "episodes": progress.episodes,
         "infra_errors": run.store.count(stop_reason="infra_error"),

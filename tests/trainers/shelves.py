@@ -6,7 +6,7 @@ THINGS = ("bread", "cheese", "coffee", "lamps", "pens", "salt", "soap", "tea")
 
 
 def task_names():
-    return ["buy"]
+    return ["buy", "order"]
 
 
 class Shelves(TurnEnv):
@@ -20,12 +20,12 @@ class Shelves(TurnEnv):
         self.observation_space = observation_space(1, 1)
 
     def find_task(self, wanted, rng):
-        return Task(id="buy", split=self.split, max_turns=4)
+        return Task(id=wanted or "buy", split=self.split, max_turns=4)
 
     def start(self, task, rng):
         self.shelf = [THINGS[i] for i in rng.permutation(len(THINGS))[:4]]
         self.wanted, self.basket = self.shelf[int(rng.integers(4))], None
-        return f"Buy {self.wanted}."
+        return f"{task.id.capitalize()} {self.wanted}."
 
     def look(self):
         return ()

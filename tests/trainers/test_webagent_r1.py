@@ -19,7 +19,7 @@ from turngym.trainers.evaluate import pool_of
 from turngym.trainers.recipe import train
 
 SHORT = [
-    "environment={id: 'shelves:Shelves-v0'}",
+    "environment={id: 'shelves:Shelves-v0', tasks: [buy, order]}",
     "policy.model=tiny-qwen3",
     "policy.dialect=qwen-tools",
     "policy.prompt=none",
@@ -65,12 +65,19 @@ def whole(tmp_path_factory):
 def test_the_whole_recipe_runs_on_text_alone(whole):
     out, summary, said = whole
     assert (summary["steps"], summary["episodes"], summary["infra_errors"]) == (2, 16, 0)
+    assert summary["tasks"].keys() == {"buy", "order"}
+    for when in ("success_before", "success_after"):
+        assert sum(task[when] for task in summary["tasks"].values()) / 2 == pytest.approx(summary[when])
     assert any("the gate is open" in line and "pages" in line for line in said)
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert [row["rows"] > 0 for row in rows if row["phase"] == "train"] == [True, True]
     losses = [row["loss"] for row in rows if row["phase"] == "warm_start"]
     assert losses[-1] < losses[0] / 2
     assert not VLM.load(str(out / "checkpoints" / "2")).sees
+    with EpisodeStore(out) as store:
+        for phase in ("warm_start", "before", "train"):
+            shares = [summary.task for summary in store.summaries(phase=phase)]
+            assert shares.count("buy") == shares.count("order") > 0
 
 
 def test_every_turn_was_sampled_where_only_the_newest_page_is_whole(whole):
