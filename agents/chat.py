@@ -17,6 +17,7 @@ from PIL import Image as Pictures
 
 from turngym.agents import dialects
 from turngym.agents.language import system_prompt
+from turngym.agents.renderer import visible
 from turngym.agents.rollout import Decision, View
 from turngym.envs import BadInput, Image, InfraError, Observation, ToolCallSpace
 from turngym.envs.scenario import PolicyBlock
@@ -53,11 +54,9 @@ class ChatPolicy:
         messages: list[dict[str, Any]] = []
         if self._system is not None:
             messages.append({"role": "system", "content": self._system})
-        keep = self._block.context.images
         observations = [turn.observation for turn in view.turns] + [view.observation]
-        for index, seen in enumerate(observations):
-            kept = keep is None or index >= len(observations) - keep
-            messages.append({"role": "user", "content": _content(seen, with_images=kept)})
+        for index, seen in enumerate(visible(self._block.context, observations, view.instruction)):
+            messages.append({"role": "user", "content": _content(seen)})
             if index < len(view.turns):
                 messages.append({"role": "assistant", "content": view.turns[index].completion})
         return messages
@@ -103,9 +102,10 @@ def _beginning(error: urllib.error.HTTPError) -> bytes:
         return b""
 
 
-def _content(seen: Observation, *, with_images: bool) -> list[dict[str, Any]]:
-    images = seen["images"] if with_images else ()
-    parts: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": _data_uri(image)}} for image in images]
+def _content(seen: Observation) -> list[dict[str, Any]]:
+    parts: list[dict[str, Any]] = [
+        {"type": "image_url", "image_url": {"url": _data_uri(image)}} for image in seen["images"]
+    ]
     return [*parts, {"type": "text", "text": seen["text"]}]
 
 

@@ -76,7 +76,7 @@ class LanguagePolicy:
         decisions: list[Decision | None] = []
         prompts_, contexts = [], []
         for view in views:
-            ids, places = self.renderer.context(view.turns, view.observation)
+            ids, places = self.renderer.context(view.turns, view.observation, view.instruction)
             if len(ids) > self._max_context:
                 decisions.append(Decision({"name": "", "arguments": {}}, stop=StopReason.TOKEN_LIMIT))
                 continue

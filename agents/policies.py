@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from turngym.agents.rollout import Decision, View
-from turngym.envs import BadInput, ToolCall, ToolCallSpace, find
+from turngym.envs import BadInput, Task, ToolCall, ToolCallSpace, find
+from turngym.envs.types import Split
 
 
 def stream(*words: object) -> int:
@@ -98,6 +99,18 @@ def refuse_unsolved(env_id: str, task: str | None) -> None:
         raise BadInput(f"{have}: choose one of them (--task, or environment.task of a recipe)")
     if task is not None and task not in solved:
         raise BadInput(f"task {task!r} of {env_id} has no oracle; there is one for {', '.join(solved)}")
+
+
+def draw_tasks(names: Sequence[str], count: int, *words: object, split: Split = "train") -> list[Task]:
+    """Draw ``count`` starts of the tasks ``names`` from words: every task as often as any other, in random order.
+
+    The seeds are those of :func:`draw_seeds`, whatever the tasks.
+    """
+    order = np.random.default_rng(stream(*words, "tasks"))
+    drawn: list[str] = []
+    while len(drawn) < count:
+        drawn += [names[i] for i in order.permutation(len(names)).tolist()]
+    return [Task(name, seed=seed, split=split) for name, seed in zip(drawn, draw_seeds(count, *words), strict=False)]
 
 
 def draw_seeds(count: int, *words: object) -> list[int]:

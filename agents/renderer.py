@@ -2,8 +2,8 @@
 
 A conversation is cut into segments: the opening (system prompt and first observation), each completion as sampled, and
 each later observation with the chat template's own text around it. A context is a concatenation of segments. Where the
-context policy drops an old image, the segment is replaced by its text-only form; the sampled ids never change. So every
-turn can be trained as a row of its own, under exactly the ids that it was sampled in.
+context policy drops an old image or an old page, the segment is replaced by a form without it; the sampled ids never
+change. So every turn can be trained as a row of its own, under exactly the ids that it was sampled in.
 """
 
 from __future__ import annotations
@@ -13,55 +13,81 @@ from collections.abc import Sequence
 from typing import Any
 
 from turngym.envs import Observation, Turn
+from turngym.envs.scenario import PLACE, ContextBlock
 
 _MARK = "\ue000MARK\ue000"
 """A private-use sentinel that no template contains."""
 
 
+def page_of(text: str, instruction: str) -> str:
+    """Return what an observation's text says beside the instruction that it begins with."""
+    if instruction and (text + "\n").startswith(instruction + "\n"):
+        return text[len(instruction) + 1 :]
+    return text
+
+
+def visible(context: ContextBlock, observations: Sequence[Observation], instruction: str) -> list[Observation]:
+    """Return what is left of each observation by the time that the last of them is the newest."""
+    found: list[Observation] = []
+    for turn, seen in enumerate(observations):
+        age = len(observations) - 1 - turn
+        page = page_of(seen["text"], instruction)
+        dropped = bool(page) and context.pages is not None and age >= context.pages
+        page = context.stub if dropped else page
+        template = context.later if turn else context.opening
+        if template is not None:
+            said = {"instruction": instruction, "page": page, "turn": str(turn)}
+            text = PLACE.sub(lambda place, said=said: said[place[1]], template)  # type: ignore[misc]
+        else:
+            text = "\n".join(part for part in (instruction, page) if part) if dropped else seen["text"]
+        kept = context.images is None or age < context.images
+        found.append({"text": text, "images": seen["images"] if kept else ()})
+    return found
+
+
 class Renderer:
     """Renders conversations for one tokenizer, by its own chat template.
 
-    ``system`` is the system prompt (None: the template's own default, if it has one); ``keep_images`` is the number of
-    newest observations that keep their images (None: all).
+    ``system`` is the system prompt (None: the template's own default, if it has one); ``policy`` says what of the past
+    a context still shows.
     """
 
-    def __init__(self, tokenizer: Any, *, system: str | None = None, keep_images: int | None = None) -> None:
+    def __init__(self, tokenizer: Any, *, system: str | None = None, policy: ContextBlock = ContextBlock()) -> None:  # noqa: B008 - frozen
         self._tokenizer = tokenizer
         self._system: list[dict[str, Any]] = (
             [] if system is None else [{"role": "system", "content": defuse(tokenizer, system)}]
         )
-        self._keep_images = keep_images
+        self.policy = policy
         self.eos: int = tokenizer.eos_token_id
         # One cache an instance; observations repeat within a group and from turn to turn.
         self._segment = functools.lru_cache(maxsize=4096)(self._render_segment)
 
-    def context(self, turns: Sequence[Turn], observation: Observation) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def context(
+        self, turns: Sequence[Turn], observation: Observation, instruction: str = ""
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return the ids that the next completion is sampled in, and for each image placeholder its turn.
 
-        ``turns`` are the turns so far, with their tokens; ``observation`` is the newest.
+        ``turns`` are the turns so far, with their tokens; ``observation`` is the newest; ``instruction`` is the task's.
         """
         ids: list[int] = []
         image_turns: list[int] = []
         observations = [turn.observation for turn in turns] + [observation]
-        for index, seen in enumerate(observations):
-            kept = self._keep_images is None or index >= len(observations) - self._keep_images
-            images = len(seen["images"]) if kept else 0
-            ids += self._segment(seen["text"], images, index == 0)
-            image_turns += [index] * images
+        for index, seen in enumerate(visible(self.policy, observations, instruction)):
+            ids += self._segment(seen["text"], len(seen["images"]), index == 0)
+            image_turns += [index] * len(seen["images"])
             if index < len(turns):
                 ids += self.closed(turns[index])
         return tuple(ids), tuple(image_turns)
 
-    def conversation(self, turns: Sequence[Turn], observation: Observation) -> str:
+    def conversation(self, turns: Sequence[Turn], observation: Observation, instruction: str = "") -> str:
         """Return the text of the same context, as the chat template writes the whole conversation at once.
 
         Not used to act: the gate holds it against :meth:`context`.
         """
         messages = list(self._system)
         observations = [turn.observation for turn in turns] + [observation]
-        for index, seen in enumerate(observations):
-            kept = self._keep_images is None or index >= len(observations) - self._keep_images
-            messages.append(self._message(seen["text"], len(seen["images"]) if kept else 0))
+        for index, seen in enumerate(visible(self.policy, observations, instruction)):
+            messages.append(self._message(seen["text"], len(seen["images"])))
             if index < len(turns):
                 said = self._tokenizer.decode(self.closed(turns[index])[:-1], skip_special_tokens=False)
                 messages.append({"role": "assistant", "content": said})
@@ -98,9 +124,11 @@ class Renderer:
         return self.ids(rendered)
 
     def _message(self, text: str, images: int) -> dict[str, Any]:
-        content: list[dict[str, Any]] = [{"type": "image"} for _ in range(images)]
-        content.append({"type": "text", "text": defuse(self._tokenizer, text)})
-        return {"role": "user", "content": content}
+        said = defuse(self._tokenizer, text)
+        if not images:  # as plain text: templates of language models know no parts
+            return {"role": "user", "content": said}
+        parts = [*({"type": "image"} for _ in range(images)), {"type": "text", "text": said}]
+        return {"role": "user", "content": parts}
 
     def _template(self, messages: list[dict[str, Any]]) -> str:
         text: str = self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)

@@ -43,6 +43,8 @@ class View:
     observation: Observation
     hints: Mapping[str, Any] = field(default_factory=dict)
     """Privileged knowledge that the pool was asked for."""
+    instruction: str = ""
+    """The task's, with which the observations' texts begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +243,8 @@ def _receive(live: _Live, reply: Reply) -> StopReason | None:
 
 def _view(live: _Live) -> View:
     assert live.observation is not None
-    return View(_episode_id(live), tuple(live.turns), live.observation, live.hints)
+    instruction = live.task.instruction if live.task is not None else ""
+    return View(_episode_id(live), tuple(live.turns), live.observation, live.hints, instruction)
 
 
 def _episode_id(live: _Live) -> str:

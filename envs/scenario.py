@@ -1,15 +1,27 @@
-"""Scenarios: a recipe read from YAML, checked key by key. Data only; what runs it lies in agents and trainers."""
+"""Scenarios: a recipe read from YAML, checked key by key. Data only; what runs it lies in agents and trainers.
+
+A recipe may come in variants: ``variants`` is a mapping of names to keys that differ, nested as in the recipe itself,
+and ``variant`` (in the file, or ``--set variant=NAME``) chooses one::
+
+    warm_start: {episodes: 500}
+    variants:
+      zero: {warm_start: null}
+
+What is chosen takes the place of what the recipe says; ``--set`` goes over both.
+"""
 
 from __future__ import annotations
 
+import copy
 import difflib
 import inspect
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from turngym.envs.registry import find, load
 from turngym.envs.types import BadInput, Split
@@ -21,11 +33,23 @@ class _Block(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+PLACES = ("instruction", "page", "turn")
+"""What the texts of ``policy.context`` may name in braces."""
+PLACE = re.compile(r"\{(\w+)\}")
+
+
 class EnvironmentBlock(BaseModel):
     """``environment``: an id, and any keyword that the environment's constructor takes."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     id: str
+    tasks: tuple[str, ...] = ()
+    """Several tasks in place of ``task``: each group attempts one, and all get equal shares of whatever is done."""
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """The tasks to choose from; one that is empty where the environment draws one from the seed."""
+        return self.tasks or (str(self.kwargs.get("task") or ""),)
 
     @property
     def kwargs(self) -> Kwargs:
@@ -34,10 +58,29 @@ class EnvironmentBlock(BaseModel):
 
 
 class ContextBlock(_Block):
-    """``policy.context``: what of the past a turn still sees."""
+    """``policy.context``: what of the past a turn still sees, and how observations are written.
 
-    images: int | None = Field(default=None, ge=1)
+    Actions always stay as they were sampled. An observation's text is the instruction, and behind it its page.
+    """
+
+    images: int | None = Field(default=None, ge=0)
     """Keep the images of the last k observations; None keeps all."""
+    pages: int | None = Field(default=None, ge=1)
+    """Keep the pages of the last k observations; of older ones ``stub`` is left. None keeps all."""
+    stub: str = "(an earlier page)"
+    opening: str | None = None
+    """How the first observation is written: a text with {instruction}, {page} and {turn} (from 0). None: as it is,
+    which is the instruction, a line break and the page."""
+    later: str | None = None
+    """The same for all after it."""
+
+    @field_validator("opening", "later")
+    @classmethod
+    def _known_places(cls, text: str | None) -> str | None:
+        for word in PLACE.findall(text or ""):
+            if word not in PLACES:
+                raise ValueError(f"{{{word}}} stands for nothing; there is {', '.join(f'{{{w}}}' for w in PLACES)}")
+        return text
 
 
 class PolicyBlock(_Block):
@@ -103,10 +146,16 @@ class TrainBlock(_Block):
     epochs: int = Field(default=2, ge=1)
     minibatch: int = Field(default=64, ge=1)
     """Rows (turns) an optimiser step."""
+    forward: int | None = Field(default=None, ge=1)
+    """Rows a forward pass: an optimiser step adds up their gradients, which saves memory and changes nothing else.
+    None: all of a minibatch."""
     clip_low: float = Field(default=0.2, gt=0)
     clip_high: float = Field(default=0.28, gt=0)
     advantage: Literal["grpo", "dr_grpo", "rloo"] = "grpo"
     aggregation: Literal["traj-turn-token", "token-mean", "seq-token"] = "traj-turn-token"
+    loss_after: str | None = Field(default=None, min_length=1)
+    """Only what a turn says behind this text carries loss, such as ``<answer>``: thinking before it does not. A turn
+    that does not say it, or nothing after it, carries loss whole: what is malformed can be unlearned."""
     entropy: float = Field(default=0.0, ge=0)
     """Weight of the entropy term; with ``entropy_target``, its starting value."""
     entropy_target: float | None = Field(default=None, ge=0)
@@ -134,6 +183,8 @@ class Scenario(_Block):
 
     name: str
     about: str = ""
+    variant: str = ""
+    """Which of the recipe's ``variants`` this is; empty: the recipe itself."""
     environment: EnvironmentBlock
     policy: PolicyBlock = PolicyBlock()
     warm_start: WarmStartBlock | None = None
@@ -172,9 +223,28 @@ def read(name: str, overrides: list[str] | None = None) -> Scenario:
     data = _yaml(text, str(path))
     if not isinstance(data, dict):
         raise BadInput(f"{path}: a scenario is a mapping of keys, got {type(data).__name__}")
+    variants = data.pop("variants", {})
+    if not (isinstance(variants, dict) and all(isinstance(keys, dict) for keys in variants.values())):
+        raise BadInput(f"{path}: variants: a mapping of names to the keys that differ")
+    wanted = copy.deepcopy(data)
+    for override in overrides or []:
+        _override(wanted, override)
+    if chosen := wanted.get("variant"):
+        if chosen not in variants:
+            raise BadInput(f"{path}: there is no variant {chosen!r}{nearest(str(chosen), list(variants))}")
+        data = _merged(data, variants[chosen])
     for override in overrides or []:
         _override(data, override)
     return parse(data, str(path))
+
+
+def _merged(data: dict[str, Any], keys: dict[str, Any]) -> dict[str, Any]:
+    """Return ``data`` with ``keys`` in the place of its own, block by block."""
+    found = copy.deepcopy(data)
+    for key, value in keys.items():
+        inner = found.get(key)
+        found[key] = _merged(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+    return found
 
 
 def parse(data: dict[str, Any], where: str) -> Scenario:
@@ -251,8 +321,15 @@ def _check_kwargs(block: EnvironmentBlock, where: str) -> None:
     for key in block.kwargs:
         if key not in known:
             raise BadInput(f"{where}: unknown key 'environment.{key}'{nearest(key, known)}")
-    task = block.kwargs.get("task")
-    if task is not None and entry.what_is_missing() is None and task not in entry.task_names():
-        near = difflib.get_close_matches(str(task), entry.task_names(), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise BadInput(f"{where}: environment.task: there is no {task!r} in {block.id}{hint}")
+    if block.tasks and "task" in block.kwargs:
+        raise BadInput(f"{where}: environment.task and environment.tasks are both set; one of them is enough")
+    if repeated := [task for task in block.tasks if block.tasks.count(task) > 1]:
+        raise BadInput(f"{where}: environment.tasks: {repeated[0]!r} is there twice")
+    key = "tasks" if block.tasks else "task"
+    wanted = [task for task in (*block.tasks, block.kwargs.get("task")) if task is not None]
+    known = entry.task_names() if wanted and entry.what_is_missing() is None else wanted
+    for task in wanted:
+        if task not in known:
+            near = difflib.get_close_matches(str(task), known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise BadInput(f"{where}: environment.{key}: there is no {task!r} in {block.id}{hint}")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from turngym.agents.episodes.files import disk_errors, write_whole
@@ -13,17 +14,17 @@ from turngym.agents.episodes.recording import Keep, recorder, refuse_folder
 from turngym.agents.episodes.rundata import wilson
 from turngym.agents.language import LanguagePolicy, refuse_unknown, system_prompt
 from turngym.agents.play import totals
-from turngym.agents.policies import BUILT_IN, built_in, draw_seeds, refuse_unsolved
+from turngym.agents.policies import BUILT_IN, built_in, draw_tasks, refuse_unsolved
 from turngym.agents.rollout import Policy, Start, rollout, sound
 from turngym.agents.workers import EnvPool
-from turngym.envs import BadInput, Episode, Task
-from turngym.envs.scenario import EvaluateBlock, Scenario
+from turngym.envs import BadInput, Episode
+from turngym.envs.scenario import EvaluateBlock, PolicyBlock, Scenario
 
 
 def held_out(
     pool: EnvPool,
     policy: Policy,
-    task: str,
+    tasks: Sequence[str],
     settings: EvaluateBlock,
     *,
     phase: str,
@@ -31,11 +32,8 @@ def held_out(
     keep: Keep | None = None,
 ) -> dict[str, Any]:
     """Attempt the same ``settings.episodes`` starts of ``settings.split`` whoever asks, and return the figures."""
-    seeds = draw_seeds(settings.episodes, "held-out", settings.split)
-    starts = [
-        Start(f"{phase}-{step:05d}-{number:04d}", Task(task, seed=reset_seed, split=settings.split))
-        for number, reset_seed in enumerate(seeds)
-    ]
+    drawn = draw_tasks(tasks, settings.episodes, "held-out", settings.split, split=settings.split)
+    starts = [Start(f"{phase}-{step:05d}-{number:04d}", task) for number, task in enumerate(drawn)]
     return figures(rollout(pool, policy, starts, phase=phase, step=step, keep=keep))
 
 
@@ -43,12 +41,16 @@ def figures(episodes: list[Episode]) -> dict[str, Any]:
     """Return what ``turngym eval`` says of episodes; where all of them broke, raise the first :class:`InfraError`."""
     found = totals(episodes)
     rate = wilson(sum(episode.success for episode in sound(episodes)), found["episodes"])
+    by_task: dict[str, list[bool]] = {}
+    for episode in sorted(sound(episodes), key=lambda episode: episode.task.id):
+        by_task.setdefault(episode.task.id, []).append(episode.success)
     return {
         "success_rate": found["success_rate"],
         "ci95": [rate.low, rate.high],
         "episodes": found["episodes"],
         "mean_turns": found["mean_turns"],
         "infra_errors": found["infra_errors"],
+        "tasks": {task: {"success_rate": fmean(won), "episodes": len(won)} for task, won in by_task.items()},
         "metrics": {"mean_reward": found["mean_reward"]},
     }
 
@@ -60,11 +62,6 @@ def pool_of(scenario: Scenario, hints: tuple[str, ...] = ()) -> EnvPool:
     return EnvPool(block.id, kwargs, workers=scenario.workers, slots=scenario.slots, hints=hints)
 
 
-def task_of(scenario: Scenario) -> str:
-    """Return the name of a scenario's task, or an empty one if it is drawn from the seed."""
-    return str(scenario.environment.kwargs.get("task") or "")
-
-
 def language_policy(
     scenario: Scenario, vlm: Any, pool: EnvPool, *, name: str, temperature: float | None
 ) -> LanguagePolicy:
@@ -73,7 +70,8 @@ def language_policy(
     from turngym.agents.renderer import Renderer
 
     block = scenario.policy
-    renderer = Renderer(vlm.tokenizer, system=system_prompt(block, pool.action_space), keep_images=block.context.images)
+    refuse_blind(vlm, block)
+    renderer = Renderer(vlm.tokenizer, system=system_prompt(block, pool.action_space), policy=block.context)
     return LanguagePolicy(
         HFEngine(vlm),
         renderer,
@@ -85,6 +83,12 @@ def language_policy(
         max_new_tokens=block.max_new_tokens,
         max_context=block.max_context,
     )
+
+
+def refuse_blind(vlm: Any, block: PolicyBlock) -> None:
+    """Raise :class:`BadInput` where images are to be shown to a model that reads only text."""
+    if not vlm.sees and block.context.images != 0:
+        raise BadInput(f"model {block.model!r} reads only text: set policy.context.images to 0")
 
 
 def evaluate(
@@ -115,7 +119,7 @@ def evaluate(
         whom = {"checkpoint": checkpoint and str(checkpoint), "policy": policy, "api": api, "model": model}
         recipe = scenario.model_copy(update={"evaluate": settings}).model_dump(mode="json")
         keep = None if out is None else recorder(out, {**recipe, "eval": whom}, stack)
-        found = held_out(pool, acting(pool), task_of(scenario), settings, phase="eval", keep=keep)
+        found = held_out(pool, acting(pool), scenario.environment.task_names, settings, phase="eval", keep=keep)
     answer = {**found, "run": None if out is None else str(out)}
     if out is not None:
         with disk_errors(out):
@@ -137,7 +141,8 @@ def _acting(
         if policy not in BUILT_IN:
             raise BadInput(f"unknown policy {policy!r}; there is {', '.join(BUILT_IN)}")
         if policy == "oracle":
-            refuse_unsolved(scenario.environment.id, task_of(scenario) or None)
+            for task in scenario.environment.task_names:
+                refuse_unsolved(scenario.environment.id, task or None)
         return lambda pool: built_in(policy, pool.action_space, scenario.seed)
     refuse_unknown(scenario.policy)
     if checkpoint is not None:

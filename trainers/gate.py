@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from turngym.agents.models.vlm import VLM, Inputs, Row
-from turngym.agents.renderer import Renderer
+from turngym.agents.renderer import Renderer, defuse, page_of
 from turngym.envs import Episode, Image, Tokens
 from turngym.trainers.errors import GateFailure
 from turngym.trainers.rows import pad, samples, score
@@ -22,6 +22,9 @@ from turngym.trainers.rows import pad, samples, score
 LOGPROB_BOUND = {torch.float32: 2e-3, torch.float16: 5e-2, torch.bfloat16: 1e-1}
 """Largest difference, in nats, between a token's log-probability in sampling (cached, batched otherwise) and in
 training, by the weights' precision. In float32 about 1e-5 is seen."""
+
+SHORT_PAGE = 16
+"""A page of fewer letters is not looked for where it should be gone."""
 
 BLIND_BOUND = 1e-6
 """Blanking an image must move some log-probability by more than this, in nats."""
@@ -75,7 +78,8 @@ def check(
 def _ids(batch: Batch) -> str | None:
     """Each context holds every id sampled before it, verbatim, between what the renderer puts around them."""
     for episode, index, tokens in batch.turns():
-        wanted, _ = batch.renderer.context(episode.turns[:index], episode.turns[index].observation)
+        seen, task = episode.turns[index].observation, episode.task
+        wanted, _ = batch.renderer.context(episode.turns[:index], seen, task.instruction)
         if tokens.context != wanted:
             at = next((i for i, (a, b) in enumerate(zip(tokens.context, wanted, strict=False)) if a != b), -1)
             return f"{_where(episode, index)}: the context differs from the ids that were sampled before it, at id {at}"
@@ -93,13 +97,32 @@ def _ids(batch: Batch) -> str | None:
 def _template(batch: Batch) -> str | None:
     """Each context reads as the model's own chat template writes the conversation: no boundary is lost."""
     for episode, index, tokens in batch.turns():
-        wanted = batch.renderer.conversation(episode.turns[:index], episode.turns[index].observation)
+        seen, task = episode.turns[index].observation, episode.task
+        wanted = batch.renderer.conversation(episode.turns[:index], seen, task.instruction)
         text = batch.vlm.tokenizer.decode(tokens.context, skip_special_tokens=False)
         if text != wanted:
             at = next(
                 (i for i, (a, b) in enumerate(zip(text, wanted, strict=False)) if a != b), min(len(text), len(wanted))
             )
             return f"{_where(episode, index)}: {text[at : at + 20]!r} where the template has {wanted[at : at + 20]!r}"
+    return None
+
+
+def _pages(batch: Batch) -> str | None:
+    """What the context policy has dropped is in no context that is trained on."""
+    pages, words = batch.renderer.policy.pages, batch.vlm.tokenizer
+    if pages is None:
+        return None
+    for row, (episode, index, _) in enumerate(batch.turns()):
+        texts = [page_of(turn.observation["text"], episode.task.instruction) for turn in episode.turns[: index + 1]]
+        kept = "\n".join(defuse(words, text) for text in texts[-pages:])
+        trained = batch.inputs.attention_mask[row].bool() & ~batch.inputs.completion_mask[row]
+        said = words.decode(batch.inputs.input_ids[row][trained], skip_special_tokens=False)
+        for earlier, text in enumerate(texts[:-pages]):
+            gone = defuse(words, text)
+            # A short one may be said by an action, or by the instruction.
+            if len(gone) >= SHORT_PAGE and gone not in kept and gone in said:
+                return f"{_where(episode, index)}: the page of turn {earlier} is still in the context"
     return None
 
 
@@ -114,7 +137,7 @@ def _mask(batch: Batch) -> str | None:
 
 def _placeholders(batch: Batch) -> str | None:
     """There are as many image positions as the images' grids have merged patches."""
-    merge = batch.vlm.image_processor.merge_size
+    merge = batch.vlm.image_processor.merge_size if batch.vlm.sees else 1
     for row, (episode, index, tokens) in enumerate(batch.turns()):
         grids = [batch.vlm.pixels(image).grid for image in _images(episode, tokens)]
         wanted = sum(t * h * w // merge**2 for t, h, w in grids)
@@ -146,17 +169,20 @@ def _positions(batch: Batch) -> str | None:
     """Positions cover the attention length, and are those that the model itself computes."""
     inputs = batch.inputs
     lengths = inputs.attention_mask.sum(-1)
-    shape = (3, *inputs.input_ids.shape)
-    if tuple(inputs.position_ids.shape) != shape or int(lengths.max()) != shape[2]:
+    shape = (*((3,) if batch.vlm.sees else ()), *inputs.input_ids.shape)
+    if tuple(inputs.position_ids.shape) != shape or int(lengths.max()) != shape[-1]:
         return f"positions of shape {tuple(inputs.position_ids.shape)} for attention of length {int(lengths.max())}"
-    own, _ = batch.vlm.model.model.get_rope_index(
-        inputs.input_ids,
-        inputs.mm_token_type_ids,
-        image_grid_thw=inputs.image_grid_thw,
-        attention_mask=inputs.attention_mask,
-    )
+    if batch.vlm.sees:
+        own, _ = batch.vlm.model.model.get_rope_index(
+            inputs.input_ids,
+            inputs.mm_token_type_ids,
+            image_grid_thw=inputs.image_grid_thw,
+            attention_mask=inputs.attention_mask,
+        )
+    else:
+        own = (inputs.attention_mask.cumsum(-1) - 1).clamp(min=0) * inputs.attention_mask
     if not torch.equal(own.to(inputs.position_ids.device), inputs.position_ids):
-        row = int((own != inputs.position_ids).any(0).any(-1).nonzero()[0])
+        row = int((own != inputs.position_ids).reshape(-1, *inputs.input_ids.shape).any(0).any(-1).nonzero()[0])
         episode, index, _ = batch.turns()[row]
         return f"{_where(episode, index)}: positions differ from the model's own"
     return None
@@ -203,6 +229,7 @@ def _sight(batch: Batch) -> str | None:
 CHECKS: dict[str, Callable[[Batch], str | None]] = {
     "ids": _ids,
     "template": _template,
+    "pages": _pages,
     "mask": _mask,
     "placeholders": _placeholders,
     "pixels": _pixels,

@@ -10,11 +10,13 @@ turns of the groups that are left.
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import fmean
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,7 +24,7 @@ import torch
 
 from turngym.agents.language import LanguagePolicy
 from turngym.agents.models.vlm import VLM
-from turngym.agents.policies import draw_seeds, stream
+from turngym.agents.policies import draw_tasks, stream
 from turngym.agents.rollout import Start, rollout, sound
 from turngym.agents.workers import EnvPool
 from turngym.envs import Episode, Group, Rubric, StopReason, Task
@@ -30,7 +32,7 @@ from turngym.envs.processes import uninterrupted
 from turngym.envs.rubrics import total
 from turngym.envs.scenario import TrainBlock
 from turngym.trainers.objectives import aggregate, group_advantages, k3, policy_loss, token_weights
-from turngym.trainers.rows import Sample, pad, samples, score
+from turngym.trainers.rows import Sample, loss_starts, pad, samples, score
 
 Metrics = dict[str, float]
 T = TypeVar("T")
@@ -51,8 +53,8 @@ class State:
     entropy_weight: float = 0.0
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=10))
     """Success of the last steps that had new starts, on those."""
-    unsolved: list[int] = field(default_factory=list)
-    """Reset seeds of starts that were not always solved when last attempted, the newest last."""
+    unsolved: list[tuple[str, int]] = field(default_factory=list)
+    """Starts (task, reset seed) that were not always solved when last attempted, the newest last."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return plain data for a checkpoint."""
@@ -69,7 +71,7 @@ class State:
         self.optimizer.load_state_dict(data["optimizer"])
         self.step, self.entropy_weight = data["step"], data["entropy_weight"]
         self.recent.extend(data["recent"])
-        self.unsolved = list(data["unsolved"])
+        self.unsolved = [(task, seed) for task, seed in data["unsolved"]]
 
 
 def new_state(vlm: VLM, settings: TrainBlock) -> State:
@@ -82,7 +84,7 @@ def train(
     vlm: VLM,
     policy: LanguagePolicy,
     pool: EnvPool,
-    task: str,
+    tasks: Sequence[str],
     settings: TrainBlock,
     state: State,
     *,
@@ -105,19 +107,20 @@ def train(
     first = True
     while state.step < settings.steps and not _reached(state, settings):
         began = time.perf_counter()
-        groups, episodes = gather(policy, pool, task, settings, rubric, seed, state)
+        groups, episodes = gather(policy, pool, tasks, settings, rubric, seed, state)
         sampled = time.perf_counter()
         sound(episodes)  # raises where there is none
         if first:
             before_first_update([episode for group in groups for episode in group.episodes])
             first = False
         with uninterrupted():
-            batch = [sample for group in groups for sample in credit(group, settings, rubric)]
+            start_of = functools.partial(loss_starts, vlm.tokenizer, after=settings.loss_after)
+            batch = [sample for group in groups for sample in credit(group, settings, rubric, start_of)]
             metrics = update(vlm, reference, batch, settings, state, temperature, stream(seed, "update", state.step))
             state.step += 1
             policy.engine.update(vlm.model, state.step)
-            metrics |= _watch(groups, episodes, rubric, state.unsolved)
-            _remember(groups, state)
+            metrics |= _watch(groups, episodes, rubric, set(state.unsolved), tasks)
+            _remember(groups, state, tasks)
             if "success" in metrics:
                 state.recent.append(metrics["success"])
             now = time.perf_counter()
@@ -126,7 +129,13 @@ def train(
 
 
 def gather(
-    policy: LanguagePolicy, pool: EnvPool, task: str, settings: TrainBlock, rubric: Rubric, seed: int, state: State
+    policy: LanguagePolicy,
+    pool: EnvPool,
+    tasks: Sequence[str],
+    settings: TrainBlock,
+    rubric: Rubric,
+    seed: int,
+    state: State,
 ) -> tuple[list[Group], list[Episode]]:
     """Sample groups until ``settings.groups`` of them have something to compare, or ``refill`` is used up.
 
@@ -134,12 +143,12 @@ def gather(
     """
     most = round(settings.groups * settings.refill)
     step = state.step
-    seeds = draw_seeds(most, seed, "train", step)
+    drawn = draw_tasks(tasks, most, seed, "train", step)
     draw = np.random.default_rng(stream(seed, "replay", step))
     again = [state.unsolved[i] for i in draw.permutation(len(state.unsolved))][:most]
     places = np.flatnonzero(draw.random(most) < settings.replay)
     for place, unsolved in zip(places.tolist(), again, strict=False):
-        seeds[place] = unsolved
+        drawn[place] = Task(unsolved[0], seed=unsolved[1])
     groups: list[Group] = []
     episodes: list[Episode] = []
     live = 0
@@ -147,14 +156,10 @@ def gather(
         # As many as should give what is missing, at the share that was live so far in this step.
         share = live / len(groups) if live else 1.0
         missing = math.ceil((settings.groups - live) / share)
-        wanted = seeds[len(groups) : len(groups) + missing]
+        wanted = drawn[len(groups) : len(groups) + missing]
         starts = [
-            Start(
-                f"train-{step:05d}-{number:03d}-{member:02d}",
-                Task(task, seed=reset_seed),
-                f"train-{step:05d}-{number:03d}",
-            )
-            for number, reset_seed in enumerate(wanted, len(groups))
+            Start(f"train-{step:05d}-{number:03d}-{member:02d}", task, f"train-{step:05d}-{number:03d}")
+            for number, task in enumerate(wanted, len(groups))
             for member in range(settings.group_size)
         ]
         made = rollout(pool, policy, starts, phase="train", step=step)
@@ -171,11 +176,15 @@ def worth(episodes: Sequence[Episode], rubric: Rubric) -> list[float]:
     return [total(rubric(episode)) for episode in episodes]
 
 
-def credit(group: Group, settings: TrainBlock, rubric: Rubric) -> list[Sample]:
+def credit(
+    group: Group, settings: TrainBlock, rubric: Rubric, start_of: Callable[[Sequence[int]], int] = lambda ids: 0
+) -> list[Sample]:
     """Give each turn of a group its episode's advantage; a group without any yields nothing to train on."""
     advantages = group_advantages(worth(group.episodes, rubric), settings.advantage)
     pairs = zip(group.episodes, advantages, strict=True)
-    return [sample for episode, advantage in pairs if advantage != 0.0 for sample in samples(episode, advantage)]
+    return [
+        sample for episode, advantage in pairs if advantage != 0.0 for sample in samples(episode, advantage, start_of)
+    ]
 
 
 def update(
@@ -199,9 +208,8 @@ def update(
     seen: list[Metrics] = []
     for _ in range(settings.epochs):
         for part in _parts(draw.permutation(len(batch)).tolist(), settings.minibatch):
-            loss, metrics = objective(vlm, [batch[i] for i in part], settings, state, temperature)
             state.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            metrics = _backward(vlm, [batch[i] for i in part], settings, state, temperature)
             norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
             state.optimizer.step()
             seen.append({**metrics, "grad_norm": float(norm)})
@@ -216,10 +224,22 @@ def update(
     return {**mean, "rows": len(batch), "entropy_weight": state.entropy_weight, "lr": lr}
 
 
+def _backward(vlm: VLM, batch: list[Sample], settings: TrainBlock, state: State, temperature: float) -> Metrics:
+    """Add up the gradients of a minibatch's objective, part by part, and return what to watch, averaged alike."""
+    whole = float(_mass(batch, settings).sum())
+    mean: Metrics = {}
+    for part in _parts(batch, settings.forward or len(batch)):
+        share = float(_mass(part, settings).sum()) / whole
+        loss, metrics = objective(vlm, part, settings, state, temperature)
+        (share * loss).backward()  # type: ignore[no-untyped-call]
+        mean = {key: mean.get(key, 0.0) + share * value for key, value in metrics.items()}
+    return mean
+
+
 def with_reference(reference: VLM, batch: list[Sample], settings: TrainBlock, temperature: float) -> list[Sample]:
     """Add the reference's log-probabilities, scored once for all passes."""
     found: list[Sample] = []
-    for part in _parts(batch, settings.minibatch):
+    for part in _parts(batch, settings.forward or settings.minibatch):
         with torch.no_grad():
             scored = score(reference, [sample.row for sample in part], temperature)
         for sample, logp, mask in zip(part, scored.logp, scored.mask, strict=True):
@@ -233,30 +253,33 @@ def objective(
     """Return the loss of a minibatch, and what to watch."""
     rows = [sample.row for sample in batch]
     scored = score(vlm, rows, temperature)
+    mask = scored.carries_loss([sample.start for sample in batch])
     old = pad([sample.logprobs for sample in batch], scored.mask)
-
-    def column(values: list[int]) -> torch.Tensor:
-        return torch.tensor(values, dtype=torch.float32, device=vlm.device)
-
-    weights = token_weights(
-        settings.aggregation,
-        column([sample.turns for sample in batch]),
-        column([len(sample.row.completion) for sample in batch]),
-        column([sample.episode_tokens for sample in batch]),
-    )
+    weights = _weights(batch, settings).to(vlm.device)
     advantages = torch.tensor([sample.advantage for sample in batch], device=vlm.device)
     clip = {"clip_low": settings.clip_low, "clip_high": settings.clip_high}
-    policy = policy_loss(scored.logp, old, advantages, scored.mask, weights, **clip)
-    entropy = aggregate(scored.entropy, scored.mask, weights)
+    policy = policy_loss(scored.logp, old, advantages, mask, weights, **clip)
+    entropy = aggregate(scored.entropy, mask, weights)
     loss = policy.loss - state.entropy_weight * entropy
     metrics = {"policy_loss": policy.loss.item(), "entropy": entropy.item()}
     metrics |= {"clipped": policy.clipped.item(), "kl": policy.kl.item()}
     if settings.kl > 0:
         reference = pad([sample.reference for sample in batch], scored.mask)
-        penalty = aggregate(k3(scored.logp, reference), scored.mask, weights)
+        penalty = aggregate(k3(scored.logp, reference), mask, weights)
         loss = loss + settings.kl * penalty
         metrics["kl_reference"] = penalty.item()
     return loss, {**metrics, "loss": loss.item()}
+
+
+def _weights(batch: list[Sample], settings: TrainBlock) -> torch.Tensor:
+    """Return the weight of each token of a row, (B,)."""
+    columns = ([s.turns for s in batch], [s.tokens for s in batch], [s.episode_tokens for s in batch])
+    return token_weights(settings.aggregation, *(torch.tensor(column, dtype=torch.float32) for column in columns))
+
+
+def _mass(batch: list[Sample], settings: TrainBlock) -> torch.Tensor:
+    """Return the weight of each whole row, (B,): its part in the denominator of the objective."""
+    return _weights(batch, settings) * torch.tensor([sample.tokens for sample in batch])
 
 
 def _parts(items: list[T], most: int) -> list[list[T]]:
@@ -270,27 +293,38 @@ def _reached(state: State, settings: TrainBlock) -> bool:
     return settings.until is not None and full and float(np.mean(state.recent)) >= settings.until
 
 
-def _remember(groups: list[Group], state: State) -> None:
+def _start_of(episode: Episode, tasks: Sequence[str]) -> tuple[str, int]:
+    """Return the task that an episode was asked for by name, an empty one where it was not, and its seed."""
+    assert episode.task.seed is not None
+    return (episode.task.id if episode.task.id in tasks else "", episode.task.seed)
+
+
+def _remember(groups: list[Group], state: State, tasks: Sequence[str]) -> None:
     """Keep the starts that were not always solved, and forget those that were."""
     for group in groups:
-        seed = group.episodes[0].task.seed if group.episodes else None
-        if seed is None:
+        if not group.episodes:
             continue
-        if seed in state.unsolved:
-            state.unsolved.remove(seed)
+        start = _start_of(group.episodes[0], tasks)
+        if start in state.unsolved:
+            state.unsolved.remove(start)
         if not all(episode.success for episode in group.episodes):
-            state.unsolved.append(seed)
+            state.unsolved.append(start)
     del state.unsolved[:-UNSOLVED]
 
 
-def _watch(groups: list[Group], episodes: list[Episode], rubric: Rubric, unsolved: list[int]) -> Metrics:
+def _watch(
+    groups: list[Group], episodes: list[Episode], rubric: Rubric, unsolved: set[tuple[str, int]], tasks: Sequence[str]
+) -> Metrics:
     """Success counts new starts only: those attempted again were chosen because they were failed.
 
-    Where none is new it is left out: a mean of nothing is not 0.
+    Where none is new it is left out: a mean of nothing is not 0. Several tasks also have theirs each.
     """
     whole = [episode for group in groups for episode in group.episodes]
-    new = [episode for episode in whole if episode.task.seed not in unsolved]
-    success = {"success": sum(episode.success for episode in new) / len(new)} if new else {}
+    new = [episode for episode in whole if _start_of(episode, tasks) not in unsolved]
+    success = {"success": fmean(episode.success for episode in new)} if new else {}
+    for task in tasks if len(tasks) > 1 else ():
+        if attempts := [episode.success for episode in new if episode.task.id == task]:
+            success[f"success/{task}"] = fmean(attempts)
     return {
         **success,
         "new": len(new),

@@ -17,7 +17,7 @@ from turngym.agents.episodes.score import guarded
 from turngym.agents.language import LanguagePolicy, refuse_unknown
 from turngym.agents.models import tiny
 from turngym.agents.models.vlm import VLM, refuse_empty
-from turngym.agents.policies import draw_seeds, oracle, refuse_unsolved
+from turngym.agents.policies import draw_tasks, oracle, refuse_unsolved
 from turngym.agents.rollout import Start, rollout, sound
 from turngym.agents.workers import EnvPool
 from turngym.envs import BadInput, Episode, InfraError, Rubric, Task
@@ -25,7 +25,7 @@ from turngym.envs.processes import uninterrupted
 from turngym.envs.rubrics import load_rubric
 from turngym.envs.scenario import Scenario
 from turngym.trainers import gate, grpo, warm_start
-from turngym.trainers.evaluate import figures, held_out, language_policy, pool_of, task_of
+from turngym.trainers.evaluate import figures, held_out, language_policy, pool_of, refuse_blind
 from turngym.trainers.memory import PeakMemory, keep_freed_memory
 from turngym.trainers.run import Run, load_state, refuse_run
 
@@ -47,12 +47,15 @@ def train(scenario: Scenario, *, out: Path, resume: bool = False, report: Say = 
     rubric = guarded(load_rubric(scenario.train.rubric), scenario.train.rubric)
     hints: tuple[str, ...] = ()
     if scenario.warm_start is not None:
-        refuse_unsolved(scenario.environment.id, task_of(scenario) or None)
-        hints = ("solution", "elements")
+        for task in scenario.environment.task_names:
+            refuse_unsolved(scenario.environment.id, task or None)
+        asks_for_elements = scenario.warm_start.grounding or scenario.warm_start.screen_reading > 0
+        hints = ("solution", "elements") if asks_for_elements else ("solution",)
     keep_freed_memory()
     torch.manual_seed(scenario.seed)
     with PeakMemory() as peak, pool_of(scenario, hints) as pool:
-        pool.try_out(Task(task_of(scenario), seed=0))
+        for task in scenario.environment.task_names:
+            pool.try_out(Task(task, seed=0))
         with Run(out, scenario, resume=resume, began=began) as run:
             vlm, saved = _model(scenario, run, pool, resume, report)
             summary = _reinforce(scenario, run, pool, vlm, rubric, saved, report)
@@ -82,6 +85,8 @@ def _model(scenario: Scenario, run: Run, pool: EnvPool, resume: bool, report: Sa
     run.forget_after(None)
     name = scenario.policy.model
     vlm = None if name in tiny.NAMES else VLM.load(name)  # first: it may be none that we can use
+    if vlm is not None:
+        refuse_blind(vlm, scenario.policy)
     demonstrations = _demonstrate(scenario, run, pool, report)
     if vlm is None:
         dialect = dialects.find(scenario.policy.dialect)
@@ -97,8 +102,8 @@ def _demonstrate(scenario: Scenario, run: Run, pool: EnvPool, report: Say) -> li
         return []
     count = scenario.warm_start.episodes
     report(f"the oracle solves {count} tasks")
-    seeds = draw_seeds(count, scenario.seed, "warm start")
-    starts = [Start(f"warm_start-{n:05d}", Task(task_of(scenario), seed=seed)) for n, seed in enumerate(seeds)]
+    tasks = draw_tasks(scenario.environment.task_names, count, scenario.seed, "warm start")
+    starts = [Start(f"warm_start-{number:05d}", task) for number, task in enumerate(tasks)]
     episodes = rollout(pool, oracle(), starts, phase="warm_start", keep=run.keep)
     solved = [episode for episode in sound(episodes) if episode.success]
     report(f"it solved {len(solved)} of them; the warm start imitates them, at most {scenario.warm_start.steps} steps")
@@ -140,8 +145,11 @@ def _warm_up(scenario: Scenario, run: Run, pool: EnvPool, vlm: VLM, demonstratio
 def _check(scenario: Scenario, run: Run, pool: EnvPool, policy: LanguagePolicy, step: int) -> float:
     """Return sampled success on the training split."""
     assert scenario.warm_start is not None
-    seeds = draw_seeds(scenario.warm_start.check_episodes, scenario.seed, "check", step)
-    starts = [Start(f"check-{step:05d}-{n:04d}", Task(task_of(scenario), seed=s)) for n, s in enumerate(seeds)]
+    names, count = scenario.environment.task_names, scenario.warm_start.check_episodes
+    starts = [
+        Start(f"check-{step:05d}-{number:04d}", task)
+        for number, task in enumerate(draw_tasks(names, count, scenario.seed, "check", step))
+    ]
     made = rollout(pool, policy, starts, phase="check", step=step, keep=run.keep)
     return float(figures(made)["success_rate"])
 
@@ -155,7 +163,7 @@ def _reinforce(
     saved: dict[str, Any] | None,
     report: Say,
 ) -> dict[str, Any]:
-    task, name = task_of(scenario), scenario.policy.model
+    tasks, name = scenario.environment.task_names, scenario.policy.model
     pool.ask()
     policy = language_policy(scenario, vlm, pool, name=name, temperature=None)
     examiner = language_policy(scenario, vlm, pool, name=name, temperature=scenario.evaluate.temperature)
@@ -168,21 +176,27 @@ def _reinforce(
         policy.engine.update(vlm.model, progress.state.step)
     reference = _reference(scenario, run, vlm, resumed=saved is not None)
     if progress.before is None:
-        progress.before = held_out(pool, examiner, task, scenario.evaluate, phase="before", keep=run.keep)
+        progress.before = held_out(pool, examiner, tasks, scenario.evaluate, phase="before", keep=run.keep)
         progress.keep()
         success, count = progress.before["success_rate"], progress.before["episodes"]
         report(f"before RL: success {success:.3f} on {count} held-out seeds")
     _practise(scenario, pool, policy, rubric, reference, progress, report)
     step = progress.state.step
     examiner.engine.update(vlm.model, step)
-    after = held_out(pool, examiner, task, scenario.evaluate, phase="after", step=step, keep=run.keep)
+    after = held_out(pool, examiner, tasks, scenario.evaluate, phase="after", step=step, keep=run.keep)
     report(f"after RL: success {after['success_rate']:.3f} on {after['episodes']} held-out seeds")
+    by_task = {
+        task: {"success_before": progress.before["tasks"][task]["success_rate"], "success_after": found["success_rate"]}
+        for task, found in after["tasks"].items()
+        if task in progress.before["tasks"]
+    }
     return {
         "run": str(run.folder),
         "success_before": progress.before["success_rate"],
         "success_after": after["success_rate"],
         "ci95_before": progress.before["ci95"],
         "ci95_after": after["ci95"],
+        "tasks": by_task,
         "steps": step,
         "episodes": progress.episodes,
         "infra_errors": run.store.count(stop_reason="infra_error"),
@@ -261,7 +275,7 @@ def _practise(
             progress.vlm,
             policy,
             pool,
-            task_of(scenario),
+            scenario.environment.task_names,
             settings,
             state,
             rubric=rubric,

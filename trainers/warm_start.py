@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import random
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from turngym.agents import prompts
 from turngym.agents.dialects import Dialect
 from turngym.agents.language import images_in_context
 from turngym.agents.models.vlm import VLM, Row
-from turngym.agents.renderer import Renderer
+from turngym.agents.renderer import Renderer, page_of
 from turngym.envs import Element, Episode, Tokens, ToolCall, ToolCallSpace, Turn
 from turngym.envs.scenario import WarmStartBlock
 from turngym.trainers.objectives import aggregate
@@ -31,6 +32,13 @@ from turngym.trainers.rows import pad, score
 
 QUESTIONS = ("list", "find")
 """Prompts about the screen, asked in turns."""
+
+
+LONGEST_LINE = 120
+"""Letters of a page's line that a demonstration quotes."""
+
+LONGEST_NAME = 24
+"""Elements with longer names are not asked about: they are texts to read, not things to find."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +54,15 @@ def place(element: Element) -> str:
     return f"{int(element.x)},{int(element.y)}"
 
 
-def think(call: ToolCall, elements: Sequence[Element]) -> str:
-    """Say what a call acts on and where that is, before the call; nothing for a call that points at no element."""
+def think(call: ToolCall, elements: Sequence[Element], page: str = "") -> str:
+    """Say before a call what it acts on; nothing for a call that points at no element.
+
+    That is an element of the screen and where it is, or the line of ``page`` with the number that the call names.
+    """
+    if "element" in call["arguments"]:
+        number = re.escape(str(call["arguments"]["element"]))
+        line = re.search(rf"^.*(?:\[{number}\]|\bid=\"?{number}\b).*$", page, re.MULTILINE)
+        return f"<think> {line[0].strip()[:LONGEST_LINE]}</think>" if line else ""
     x, y = call["arguments"].get("x"), call["arguments"].get("y")
     if x is None or y is None:
         return ""
@@ -69,7 +84,7 @@ def corpus(episodes: Sequence[Episode], space: ToolCallSpace, dialect: Dialect) 
             yield turn.observation["text"]
             yield "assistant\n"
             yield dialect.write(turn.call)
-            yield "".join(f" {element.name}{place(element)}" for element in turn.elements)
+            yield "".join(f" {element.name}{place(element)}" for element in _short(turn.elements))
     yield from (prompts.read(question) for question in QUESTIONS)
 
 
@@ -88,19 +103,24 @@ def examples(
     for episode in episodes:
         past: list[Turn] = []
         for turn in episode.turns:
-            ids, places = renderer.context(past, turn.observation)
-            thought = think(turn.call, turn.elements) if grounding else ""
+            ids, places = renderer.context(past, turn.observation, episode.task.instruction)
+            page = page_of(turn.observation["text"], episode.task.instruction)
+            thought = think(turn.call, turn.elements, page) if grounding else ""
             action = renderer.encode(thought + dialect.write(turn.call))
             completion, weights = list(action), [1.0] * len(action)
-            if screen_reading > 0 and turn.elements:
+            if screen_reading > 0 and (listed := _short(turn.elements)):
                 asked = QUESTIONS[len(found) % 2]
-                more, their_weights = _about_the_screen(asked, turn.elements, renderer, draw)
+                more, their_weights = _about_the_screen(asked, listed, renderer, draw)
                 completion += more
                 weights += [screen_reading * weight for weight in their_weights]
             images = images_in_context(past, turn.observation["images"], places)
             found.append(Example(Row(ids, images, tuple(completion)), tuple(weights)))
             past.append(replace(turn, tokens=Tokens(ids, places, action, (0.0,) * len(action))))
     return found
+
+
+def _short(elements: Sequence[Element]) -> list[Element]:
+    return [element for element in elements if len(element.name) <= LONGEST_NAME]
 
 
 def _about_the_screen(

@@ -51,7 +51,8 @@ class HFEngine:
         rows = torch.tensor([numbers[key] for key in keys], device=vlm.device)  # from distinct prompts to all of them
         cache.batch_select_indices(rows)
         logits = out.logits[rows, -1]
-        position = inputs.position_ids.amax(dim=0).amax(dim=1)[rows] + 1  # (B,) the same on all three axes
+        # (B,), the same on all three axes where there are three.
+        position = inputs.position_ids.reshape(-1, *inputs.input_ids.shape).amax(dim=(0, 2))[rows] + 1
         attention = inputs.attention_mask[rows]
         ids: list[list[int]] = [[] for _ in prompts]
         logprobs: list[list[float]] = [[] for _ in prompts]
@@ -73,7 +74,7 @@ class HFEngine:
             logits = model(
                 input_ids=token[:, None],
                 attention_mask=attention,
-                position_ids=position.view(1, -1, 1).expand(3, -1, -1),
+                position_ids=vlm.next_positions(position),
                 past_key_values=cache,
                 use_cache=True,
                 logits_to_keep=1,

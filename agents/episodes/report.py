@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from turngym.agents.episodes.charts import interval, learning_curve, small_chart
 from turngym.agents.episodes.markup import Html, join, tag
-from turngym.agents.episodes.rundata import Rate, RunData, number, points
+from turngym.agents.episodes.rundata import Rate, RunData, number, points, wilson
 from turngym.agents.episodes.store import EpisodeStore, Summary
 from turngym.agents.episodes.strips import strip
 from turngym.envs.types import StopReason
@@ -21,6 +21,9 @@ CURVES = ("success", "step", "phase")
 
 PAIRS = {"learned": 3, "kept": 1, "lost": 1, "still failing": 1}
 """How many pairs of each kind a report shows."""
+
+MOST_TASKS = 24
+"""Of more tasks than these a report shows only the mean."""
 
 TITLES = {"": "Episodes", "play": "Episodes", "eval": "Evaluation"}
 """Headings of phases that are not called by their own name."""
@@ -84,8 +87,8 @@ def page(run: RunData, body: Html) -> str:
 
 
 def overview(run: RunData, store: EpisodeStore) -> Html:
-    """Headline numbers and the learning curve."""
-    return join(tag("section", *_headline(run, store), class_="headline"), _curve(run))
+    """Headline numbers, the same by task where there are several, and the learning curve."""
+    return join(tag("section", *_headline(run, store), class_="headline"), _by_task(store), _curve(run))
 
 
 def strips(store: EpisodeStore, chosen: Iterable[Chosen], max_turns: int, max_side: int) -> Html:
@@ -201,6 +204,25 @@ def _headline(run: RunData, store: EpisodeStore) -> list[Html]:
     if broken:
         cards.append(_card(f"{broken:,}", "infrastructure failures, left out of rates"))
     return cards
+
+
+def _by_task(store: EpisodeStore) -> Html | None:
+    """Success on held-out seeds, a card for each of several tasks."""
+    rates: dict[str, dict[str, Rate]] = {}
+    for phase in ("before", "after", "eval"):
+        won: dict[str, list[bool]] = {}
+        for summary in store.summaries(phase=phase):
+            if summary.stop_reason is not StopReason.INFRA_ERROR:
+                won.setdefault(summary.task, []).append(summary.success)
+        for task, successes in won.items():
+            rates.setdefault(task, {})[phase] = wilson(sum(successes), len(successes))
+    if not 1 < len(rates) <= MOST_TASKS:
+        return None
+    cards = [
+        _card(" → ".join(map(_percent, by_phase.values())), task, *(_interval(p, r) for p, r in by_phase.items()))
+        for task, by_phase in sorted(rates.items())
+    ]
+    return tag("section", tag("h2", "Success by task"), tag("div", *cards, class_="headline"), class_="tasks")
 
 
 def _totals(store: EpisodeStore) -> dict[str, float]:

@@ -1,9 +1,9 @@
-"""Tiny vision-language models of real architectures, built on this machine: random weights, own byte-level tokenizer.
+"""Tiny models of real architectures, built on this machine: random weights, own byte-level tokenizer.
 
 They save and load like any checkpoint (``AutoModelForImageTextToText``, ``AutoTokenizer``, ``AutoImageProcessor``) and
 learn in minutes on a CPU. About 2 million parameters: four decoder layers of width 128, two vision layers with full
-attention. Weights are Xavier-normal and embeddings N(0, 0.05): with the families' default N(0, 0.02) nothing is learned
-in the first thousand steps.
+attention; ``tiny-qwen3`` reads only text. Weights are Xavier-normal and embeddings N(0, 0.05): with the families'
+default N(0, 0.02) nothing is learned in the first thousand steps.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerFast
 
 from turngym.agents.models.vlm import VLM
 
-NAMES = ("tiny-qwen2_5_vl", "tiny-qwen3_vl")
+NAMES = ("tiny-qwen2_5_vl", "tiny-qwen3_vl", "tiny-qwen3")
 
 SPECIAL = (
     "<|endoftext|>",
@@ -73,7 +73,8 @@ def build(name: str, corpus: Iterable[str], *, vocab_size: int = 768, seed: int 
     tokenizer = _tokenizer(corpus, vocab_size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model, image_processor = (_qwen3_vl if name == "tiny-qwen3_vl" else _qwen2_5_vl)(tokenizer)
+        make = {"tiny-qwen2_5_vl": _qwen2_5_vl, "tiny-qwen3_vl": _qwen3_vl, "tiny-qwen3": _qwen3}[name]
+        model, image_processor = make(tokenizer)
         _initialise(model)
     model.generation_config.update(
         eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, do_sample=True
@@ -200,6 +201,12 @@ def _qwen3_vl(tokenizer: PreTrainedTokenizerFast) -> tuple[Any, Any]:
         image_std=[0.5] * 3,
     )
     return Qwen3VLForConditionalGeneration(config), processor
+
+
+def _qwen3(tokenizer: PreTrainedTokenizerFast) -> tuple[Any, None]:
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    return Qwen3ForCausalLM(Qwen3Config(**_text(tokenizer, {}), tie_word_embeddings=True)), None
 
 
 def _initialise(model: torch.nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""A vision-language model with everything needed to score and sample it: weights, tokenizer, image processor.
+"""A language model with everything needed to score and sample it: weights, tokenizer and, if it sees, image processor.
 
 The video part of the families' processors needs torchvision; images do not. So TurnGym uses the tokenizer and the PIL
 image processor, and expands image placeholders and computes multimodal positions itself (tested against the model's
@@ -54,9 +54,9 @@ class Inputs:
     attention_mask: Tensor
     """(B, L) int64, 1 on real positions."""
     position_ids: Tensor
-    """(3, B, L) int64: time, height, width."""
-    mm_token_type_ids: Tensor
-    """(B, L) int32, 1 on image positions."""
+    """(3, B, L) int64: time, height, width; of a model that reads only text (B, L)."""
+    mm_token_type_ids: Tensor | None
+    """(B, L) int32, 1 on image positions; None for a model that reads only text."""
     pixel_values: Tensor | None
     """(sum of patches, D) float32, images in order of their placeholders; None without images."""
     image_grid_thw: Tensor | None
@@ -66,10 +66,15 @@ class Inputs:
 
     def kwargs(self) -> dict[str, Any]:
         """Keywords of the model's forward."""
-        return {
+        text = {
             "input_ids": self.input_ids,
             "attention_mask": self.attention_mask,
             "position_ids": self.position_ids,
+        }
+        if self.mm_token_type_ids is None:
+            return text
+        return {
+            **text,
             "mm_token_type_ids": self.mm_token_type_ids,
             "pixel_values": self.pixel_values,
             "image_grid_thw": self.image_grid_thw,
@@ -104,15 +109,19 @@ class PixelCache:
 
 
 class VLM:
-    """A Hugging Face image-text-to-text model of the Qwen-VL families (Qwen2.5-VL, Qwen3-VL) and its processors."""
+    """A Hugging Face image-text-to-text model of the Qwen-VL families (Qwen2.5-VL, Qwen3-VL) and its processors.
+
+    Or a causal language model, which reads only text: ``image_processor`` is None, and rows hold no images.
+    """
 
     def __init__(self, model: Any, tokenizer: Any, image_processor: Any) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.image_processor = image_processor
-        self.image_token: int = model.config.image_token_id
+        self.sees: bool = image_processor is not None
+        self.image_token: int = model.config.image_token_id if self.sees else -1
         self.eos: int = tokenizer.eos_token_id
-        self.pad: int = tokenizer.pad_token_id
+        self.pad: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.eos
         self._pixels = PixelCache()
 
     def twin(self, model: Any) -> VLM:
@@ -133,6 +142,8 @@ class VLM:
         config = self.model.config
         mask = torch.zeros(config.get_text_config().vocab_size, dtype=torch.bool, device=self.device)
         mask[len(self.tokenizer) :] = True
+        if not self.sees:
+            return mask
         vision = [self.tokenizer.convert_tokens_to_ids(t) for t in ("<|vision_end|>", "<|vision_pad|>")]
         vision += [config.image_token_id, config.video_token_id, config.vision_start_token_id]
         mask[[token for token in vision if token is not None]] = True
@@ -151,7 +162,7 @@ class VLM:
 
     def collate(self, rows: Sequence[Row], *, pad_left: bool = False) -> Inputs:
         """Expand placeholders, compute positions, pad, and stack."""
-        merge = self.image_processor.merge_size
+        merge = self.image_processor.merge_size if self.sees else 1
         pixels = [[self.pixels(image) for image in row.images] for row in rows]
         expanded = [
             self._expand(row, [p.grid for p in row_pixels], merge) for row, row_pixels in zip(rows, pixels, strict=True)
@@ -176,12 +187,16 @@ class VLM:
         return Inputs(
             input_ids=ids,
             attention_mask=to(attention),
-            position_ids=to(position_ids),
-            mm_token_type_ids=(ids == self.image_token).int(),
+            position_ids=to(position_ids if self.sees else position_ids[0]),
+            mm_token_type_ids=(ids == self.image_token).int() if self.sees else None,
             pixel_values=torch.cat([p.patches for p in flat]).to(self.device) if flat else None,
             image_grid_thw=to([p.grid for p in flat]) if flat else None,
             completion_mask=to(completion),
         )
+
+    def next_positions(self, position: Tensor) -> Tensor:
+        """Return the position ids (3, B, 1), or (B, 1), of one more text id a row, given ``position`` (B,)."""
+        return position.view(1, -1, 1).expand(3, -1, -1) if self.sees else position[:, None]
 
     def _expand(
         self, row: Row, grids: Sequence[tuple[int, int, int]], merge: int
@@ -210,20 +225,29 @@ class VLM:
         with _no_progress_bars():
             self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
-        self.image_processor.save_pretrained(folder)
+        if self.sees:
+            self.image_processor.save_pretrained(folder)
 
     @classmethod
     def load(cls, name: str, *, dtype: str = "auto", device: str = "cpu") -> VLM:
-        """Load a local folder or a hub id."""
+        """Load a local folder or a hub id; what has no vision part is loaded as a causal language model."""
         from safetensors import SafetensorError
-        from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
+        from transformers import (
+            AutoConfig,
+            AutoImageProcessor,
+            AutoModelForCausalLM,
+            AutoModelForImageTextToText,
+            AutoTokenizer,
+        )
 
         refuse_empty(name)
         try:
+            sees = hasattr(AutoConfig.from_pretrained(name), "vision_config")
             with _no_progress_bars() if Path(name).is_dir() else nullcontext():
-                model = AutoModelForImageTextToText.from_pretrained(name, dtype=dtype)
+                kind = AutoModelForImageTextToText if sees else AutoModelForCausalLM
+                model = kind.from_pretrained(name, dtype=dtype)
             tokenizer = AutoTokenizer.from_pretrained(name)
-            image_processor = AutoImageProcessor.from_pretrained(name, backend="pil")
+            image_processor = AutoImageProcessor.from_pretrained(name, backend="pil") if sees else None
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:  # the last two: weights that are damaged
             raise BadInput(f"cannot load model {name!r}: {str(error).strip().splitlines()[0]}") from None
         _refuse_stranger(name, model.config, tokenizer, image_processor)
@@ -255,7 +279,12 @@ def refuse_empty(name: str) -> None:
 
 
 def _refuse_stranger(name: str, config: Any, tokenizer: Any, image_processor: Any) -> None:
-    """Raise :class:`BadInput` for a model that loads, but has not what the Qwen-VL families have."""
+    """Raise :class:`BadInput` for a model that loads, but has not what the Qwen-VL families have, or no chat form."""
+    if image_processor is None:
+        for key in ("eos_token_id", "chat_template"):
+            if getattr(tokenizer, key, None) is None:
+                raise BadInput(f"cannot use model {name!r}: its tokenizer has no {key}")
+        return
     needed = (
         ("config", config, ("image_token_id", "video_token_id", "vision_start_token_id")),
         ("tokenizer", tokenizer, ("eos_token_id", "pad_token_id")),

@@ -92,6 +92,11 @@ def _button_sequence(screen: Screen) -> Calls:
     return [click(node) for node in (screen.find(name="ONE"), screen.find(name="TWO")) if not node.clicked]
 
 
+def _collapsible(screen: Screen) -> Calls:
+    opening = [] if screen.all("tabpanel") else [click(screen.all("tab")[0])]
+    return [*opening, click(screen.find(name="Submit"))]
+
+
 def _ascending_numbers(screen: Screen) -> Calls:
     # The numbers turn into blank squares at the first click, and a square goes when it is clicked.
     left = screen.all("text") or screen.all("rect")
@@ -215,6 +220,7 @@ ORACLES: dict[str, Oracle] = {
     "focus-text": Oracle(lambda screen: [click(screen.all("textbox")[0])]),
     "focus-text-2": Oracle(_nth_textbox),
     "click-button-sequence": Oracle(_button_sequence),
+    "click-collapsible": Oracle(_collapsible),
     "ascending-numbers": Oracle(_ascending_numbers),
     "enter-text": fields(_quoted("tt")),
     "enter-text-dynamic": fields(_quoted("tt")),

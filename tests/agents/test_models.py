@@ -20,12 +20,17 @@ def vlm(request):
     return tiny.build(request.param, [CALL, "Click on the lime box."] * 20)
 
 
+@pytest.fixture(scope="module", params=[name for name in tiny.NAMES if name.endswith("_vl")])
+def seeing(request):
+    return tiny.build(request.param, [CALL, "Click on the lime box."] * 20)
+
+
 def picture(seed, size=(56, 84)):
     return np.random.default_rng(seed).integers(0, 256, (*size, 3)).astype(np.uint8)
 
 
 def context(vlm, text, images):
-    parts = [{"type": "image"}] * images + [{"type": "text", "text": text}]
+    parts = [{"type": "image"}] * images + [{"type": "text", "text": text}] if images else text
     chat = vlm.tokenizer.apply_chat_template(
         [{"role": "user", "content": parts}], add_generation_prompt=True, tokenize=False
     )
@@ -33,6 +38,9 @@ def context(vlm, text, images):
 
 
 def rows(vlm):
+    if not vlm.sees:
+        texts = {"Click on the lime box.": (5, 6, 7), "No picture.": (8,), "Two.": (9, 10, 11, 12, 13)}
+        return [Row(context(vlm, text, 0), (), completion) for text, completion in texts.items()]
     return [
         Row(context(vlm, "Click on the lime box.", 1), (picture(0),), (5, 6, 7)),
         Row(context(vlm, "No picture.", 0), (), (8,)),
@@ -51,6 +59,10 @@ def test_a_call_is_a_few_tokens_and_text_is_lossless(vlm):
 @pytest.mark.parametrize("pad_left", [False, True])
 def test_positions_are_the_models_own(vlm, pad_left):
     inputs = vlm.collate(rows(vlm), pad_left=pad_left)
+    if not vlm.sees:
+        places = [inputs.position_ids[row][inputs.attention_mask[row].bool()].tolist() for row in range(3)]
+        assert places == [list(range(len(row.context + row.completion))) for row in rows(vlm)]
+        return
     own, _ = vlm.model.model.get_rope_index(
         inputs.input_ids, inputs.mm_token_type_ids, inputs.image_grid_thw, attention_mask=inputs.attention_mask
     )
@@ -84,7 +96,7 @@ def test_sampling_and_scoring_agree_over_ragged_lengths(vlm):
 @torch.no_grad()
 def test_a_completion_does_not_depend_on_its_batch_and_ends_where_it_ends(vlm):
     engine = HFEngine(vlm)
-    everyone = [Prompt(row.context, row.images, seed) for seed in range(3) for row in rows(vlm)]
+    everyone = [Prompt(row.context, row.images, seed) for seed in range(6) for row in rows(vlm)]
     with ends_sooner(vlm):
         together = engine.sample(everyone, temperature=1.0, max_new_tokens=4)
         alone = [engine.sample([prompt], temperature=1.0, max_new_tokens=4)[0] for prompt in everyone]
@@ -156,8 +168,8 @@ def test_a_folder_without_a_model(name):
         VLM.load(name)
 
 
-def test_a_model_of_another_family(vlm, tmp_path, monkeypatch):
-    vlm.save(tmp_path / "model")
+def test_a_model_of_another_family(seeing, tmp_path, monkeypatch):
+    seeing.save(tmp_path / "model")
     stranger = SimpleNamespace(config=SimpleNamespace(image_token_id=7, video_token_id=None))
     monkeypatch.setattr("transformers.AutoModelForImageTextToText.from_pretrained", lambda *_, **__: stranger)
     why = "not of the Qwen-VL families: its config has no video_token_id, its config has no vision_start_token_id$"
@@ -181,11 +193,11 @@ def test_images_are_kept_by_what_they_take():
     assert (cache.bytes, cache.get(b"huge")) == (0, None)
 
 
-def test_a_twin_has_other_weights_and_the_same_images(vlm):
+def test_a_twin_has_other_weights_and_the_same_images(seeing):
     other = tiny.build("tiny-qwen2_5_vl", [CALL], seed=1).model
-    twin = vlm.twin(other)
+    twin = seeing.twin(other)
     assert twin.model is other
-    assert twin.pixels(picture(3)) is vlm.pixels(picture(3))
+    assert twin.pixels(picture(3)) is seeing.pixels(picture(3))
 
 
 @pytest.mark.parametrize("damage", [lambda whole: whole[: len(whole) // 2], lambda whole: b"no weights"])
@@ -196,3 +208,11 @@ def test_damaged_weights(vlm, tmp_path, damage):
     with pytest.raises(BadInput, match=r"cannot load model '.*model': ") as refusal:
         VLM.load(str(tmp_path / "model"))
     assert "\n" not in str(refusal.value)
+
+
+def test_a_language_model_that_nobody_can_talk_to(tmp_path):
+    vlm = tiny.build("tiny-qwen3", [CALL])
+    vlm.tokenizer.chat_template = None
+    vlm.save(tmp_path / "model")
+    with pytest.raises(BadInput, match=r"its tokenizer has no chat_template$"):
+        VLM.load(str(tmp_path / "model"))

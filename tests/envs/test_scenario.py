@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import yaml
 
 from turngym.envs import BadInput
 from turngym.envs.scenario import Scenario, nearest, parse, read, shipped
@@ -32,9 +33,10 @@ def refusal(action):
 
 @pytest.mark.parametrize("name", sorted(shipped()))
 def test_what_ships_is_valid_and_is_called_what_its_file_is(name):
-    scenario = read(name)
-    assert scenario.name == name
-    assert scenario.about.endswith(".")
+    for variant in ("", *yaml.safe_load(shipped()[name].read_text()).get("variants", {})):
+        scenario = read(name, [f"variant={variant}"] if variant else [])
+        assert (scenario.name, scenario.variant) == (name, variant)
+        assert scenario.about.endswith(".")
 
 
 def test_the_quickstart_ships():
@@ -80,7 +82,7 @@ def test_a_path_is_read_and_overridden(recipe):
         ({"train": {"steps": "many"}}, "train.steps: input should be a valid integer"),
         ({"train": {"algorithm": "ppo"}}, "train.algorithm: input should be 'grpo'"),
         ({"train": 3}, "train: input should be"),
-        ({"policy": {"context": {"images": 0}}}, "policy.context.images: input should be greater than or equal to 1"),
+        ({"policy": {"context": {"images": -1}}}, "policy.context.images: input should be greater than or equal to 0"),
         ({"workers": 0}, "workers: input should be greater than or equal to 1"),
         ({"environment": {**ENVIRONMENT, "split": "test"}}, "environment.split cannot be set: .* evaluate.split"),
         ({"environment": {**ENVIRONMENT, "spilt": "test"}}, "unknown key 'environment.spilt'; valid are task, level,"),
@@ -168,3 +170,59 @@ def test_keywords_that_a_constructor_passes_on_to_its_bases(monkeypatch):
     for key in ("kwargs", "max_turn"):
         said = refusal(lambda key=key: parse({"name": "mine", "environment": {**ENVIRONMENT, key: 1}}, "here"))
         assert f"unknown key 'environment.{key}'" in said
+
+
+def test_several_tasks(recipe):
+    path = recipe("name: mine\nenvironment: {id: turngym/MiniWoB-v0, tasks: [click-test, click-color]}\n")
+    scenario = read(path)
+    assert scenario.environment.task_names == ("click-test", "click-color")
+    assert scenario.environment.kwargs == {}
+    assert parse({"name": "m", "environment": ENVIRONMENT}, "h").environment.task_names == ("click-color",)
+    assert parse({"name": "m", "environment": {"id": ENVIRONMENT["id"]}}, "h").environment.task_names == ("",)
+    for tasks, says in (
+        ("[click-colr]", "environment.tasks: there is no 'click-colr' in .*; did you mean 'click-color'"),
+        ("[click-test, click-test]", "environment.tasks: 'click-test' is there twice"),
+        ("click-test", "environment.tasks: input should be a valid tuple"),
+    ):
+        assert re.search(says, refusal(lambda tasks=tasks: read(path, [f"environment.tasks={tasks}"])))
+    assert "both set" in refusal(lambda: read(path, ["environment.task=click-test"]))
+
+
+VARIANTS = """
+name: mine
+about: The recipe.
+environment: {id: turngym/MiniWoB-v0, task: click-color}
+warm_start: {episodes: 7, steps: 3}
+variants:
+  zero: {about: Without., warm_start: null}
+  long: {warm_start: {steps: 30}, policy: {context: {images: 1}}}
+"""
+
+
+def test_variants_take_the_place_of_what_differs(recipe):
+    path = recipe(VARIANTS)
+    plain, zero = read(path), read(path, ["variant=zero"])
+    assert (plain.variant, plain.warm_start.steps) == ("", 3)
+    assert (zero.variant, zero.warm_start, zero.about) == ("zero", None, "Without.")
+    long = read(path, ["variant=long", "warm_start.steps=5", "seed=3"])
+    assert (long.warm_start.episodes, long.warm_start.steps, long.policy.context.images, long.seed) == (7, 5, 1, 3)
+    assert "there is no variant 'zro'; did you mean 'zero'?" in refusal(lambda: read(path, ["variant=zro"]))
+    assert "unknown key 'train.stps'" in refusal(
+        lambda: read(recipe(VARIANTS + "  bad: {train: {stps: 1}}\n"), ["variant=bad"])
+    )
+
+
+@pytest.mark.parametrize("variants", ["[zero]", "{zero: 3}", "zero"])
+def test_variants_that_are_none(recipe, variants):
+    assert "variants: a mapping of names" in refusal(lambda: read(recipe(f"name: mine\nvariants: {variants}\n")))
+
+
+def test_a_text_for_observations_names_what_there_is():
+    data = {
+        "name": "mine",
+        "environment": ENVIRONMENT,
+        "policy": {"context": {"opening": "Task: {instruction} {html}"}},
+    }
+    said = refusal(lambda: parse(data, "mine.yaml"))
+    assert "policy.context.opening: " in said
+    assert "{html} stands for nothing; there is {instruction}, {page}, {turn}" in said

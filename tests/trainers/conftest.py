@@ -10,6 +10,7 @@ from turngym.agents.models import tiny
 from turngym.agents.renderer import Renderer
 from turngym.agents.rollout import View
 from turngym.envs import Episode, StopReason, Task, Turn
+from turngym.envs.scenario import ContextBlock
 
 torch.set_num_threads(1)  # models this small gain nothing from more, and wait for them where the machine is busy
 
@@ -24,10 +25,10 @@ def picture(number):
     return np.random.default_rng(number).integers(0, 256, (56, 56, 3)).astype(np.uint8)
 
 
-def policy_of(vlm, *, keep_images=None, renderer=Renderer, temperature=1.0, seed=0):
+def policy_of(vlm, *, keep_images=None, context=None, renderer=Renderer, temperature=1.0, seed=0):
     return LanguagePolicy(
         HFEngine(vlm),
-        renderer(vlm.tokenizer, keep_images=keep_images),
+        renderer(vlm.tokenizer, policy=context or ContextBlock(images=keep_images)),
         vlm.tokenizer,
         dialect="qwen-tools",
         name="tiny",
@@ -38,18 +39,18 @@ def policy_of(vlm, *, keep_images=None, renderer=Renderer, temperature=1.0, seed
     )
 
 
-def converse(policy, name, turns=3):
+def converse(policy, name, turns=3, text="Click on red. {number}", instruction=""):
     """Let a policy talk to a world that answers with a new picture each turn and does nothing else."""
     made = []
     for number in range(turns):
-        seen = {"text": f"Click on red. {number}", "images": (picture((stable(name) + number) % 2**32),)}
-        decision = policy.act([View(name, tuple(made), seen)])[0]
+        seen = {"text": text.replace("{number}", str(number)), "images": (picture((stable(name) + number) % 2**32),)}
+        decision = policy.act([View(name, tuple(made), seen, instruction=instruction)])[0]
         made.append(Turn(seen, decision.completion, decision.call, 0.0, {}, tokens=decision.tokens))
     return Episode(
         id=name,
         env_id="test",
         env_kwargs={},
-        task=Task("t"),
+        task=Task("t", instruction=instruction),
         turns=tuple(made),
         final=None,
         terminated=False,

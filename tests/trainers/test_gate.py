@@ -9,13 +9,14 @@ import torch
 
 from turngym.agents.models.vlm import VLM
 from turngym.agents.renderer import Renderer
+from turngym.envs.scenario import ContextBlock
 from turngym.trainers import gate
 
 from .conftest import build, converse, policy_of
 
 
 def open_gate(vlm, episodes, keep_images=None):
-    return gate.check(vlm, Renderer(vlm.tokenizer, keep_images=keep_images), episodes, temperature=1.0)
+    return gate.check(vlm, Renderer(vlm.tokenizer, policy=ContextBlock(images=keep_images)), episodes, temperature=1.0)
 
 
 @pytest.mark.parametrize("keep_images", [None, 1, 2])
@@ -134,3 +135,59 @@ def test_a_blind_model(vlm):
     episodes = [converse(policy_of(vlm), "a", 2)]
     with pytest.raises(gate.GateFailure, match=r"gate: sight"):
         open_gate(vlm, episodes)
+
+
+PAGES = ContextBlock(images=0, pages=1)
+
+
+def read_pages(policy, name, turns=3):
+    return converse(
+        policy, name, turns, text="Click on red.\n[{number}] a page of many words", instruction="Click on red."
+    )
+
+
+class KeepsPages(Renderer):
+    """Forgets to reduce old pages to a stub, and the images are gone as they should."""
+
+    def context(self, turns, observation, instruction=""):
+        return Renderer(self._tokenizer, policy=ContextBlock(images=0)).context(turns, observation, instruction)
+
+    def conversation(self, turns, observation, instruction=""):
+        return Renderer(self._tokenizer, policy=ContextBlock(images=0)).conversation(turns, observation, instruction)
+
+
+def test_a_batch_of_compressed_pages_passes_every_check():
+    vlm = build("tiny-qwen3")
+    policy = policy_of(vlm, context=PAGES)
+    episodes = [read_pages(policy, name) for name in "ab"]
+    assert "(an earlier page)" in vlm.tokenizer.decode(episodes[0].turns[2].tokens.context)
+    assert gate.check(vlm, policy.renderer, episodes, temperature=1.0) == list(gate.CHECKS)
+
+
+def test_a_page_that_was_not_compressed():
+    vlm = build()
+    policy = policy_of(vlm, renderer=KeepsPages, context=PAGES)
+    episodes = [read_pages(policy, "a")]
+    with pytest.raises(gate.GateFailure, match=r"gate: ids: episode a, turn 1"):
+        gate.check(vlm, Renderer(vlm.tokenizer, policy=PAGES), episodes, temperature=1.0)
+    # The trainer's renderer having the same bug does not hide it.
+    with pytest.raises(gate.GateFailure, match=r"gate: pages: episode a, turn 1: the page of turn 0 is still in the "):
+        gate.check(vlm, policy.renderer, episodes, temperature=1.0)
+
+
+def test_a_page_that_comes_back_after_it_was_dropped():
+    vlm = build()
+    sound = policy_of(vlm, context=PAGES)
+    episodes = [read_pages(sound, "a")]
+    page = tuple(vlm.tokenizer("[0] a page of many words")["input_ids"])
+
+    def put_back(rows):
+        last = dataclasses.replace(rows[2], context=(*page, *rows[2].context))
+        return [*rows[:2], last, *rows[3:]]
+
+    class PutsBack(VLM):
+        def collate(self, rows, *, pad_left=False):
+            return super().collate(put_back(rows), pad_left=pad_left)
+
+    with pytest.raises(gate.GateFailure, match=r"gate: pages: episode a, turn 2: the page of turn 0"):
+        gate.check(PutsBack(vlm.model, vlm.tokenizer, vlm.image_processor), sound.renderer, episodes, temperature=1.0)

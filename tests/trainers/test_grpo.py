@@ -2,18 +2,22 @@
 
 import copy
 import dataclasses
+import math
 import statistics
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from turngym.agents.models import tiny
 from turngym.agents.models.vlm import VLM, Row
-from turngym.envs import Group, InfraError, StopReason
+from turngym.agents.policies import draw_seeds, draw_tasks
+from turngym.envs import Element, Group, InfraError, StopReason
 from turngym.envs.rubrics import recorded
-from turngym.envs.scenario import TrainBlock, WarmStartBlock
+from turngym.envs.scenario import EnvironmentBlock, TrainBlock, WarmStartBlock
 from turngym.trainers import grpo, recipe, warm_start
 from turngym.trainers.evaluate import figures
+from turngym.trainers.rows import loss_starts
 
 from .conftest import build, converse, policy_of
 
@@ -175,7 +179,7 @@ def gathered(monkeypatch, rewards, settings, broken=(), state=None):
             return [Decision({"name": "wait", "arguments": {}}) for _ in views]
 
     monkeypatch.setattr(grpo, "rollout", made)
-    groups, episodes = grpo.gather(None, None, "t", settings, recorded, 0, state or grpo.State(None))
+    groups, episodes = grpo.gather(None, None, ["t"], settings, recorded, 0, state or grpo.State(None))
     return groups, episodes, rounds
 
 
@@ -197,7 +201,7 @@ def test_failures_of_ours_shrink_their_group_and_never_count_as_reward(monkeypat
     assert [e.reward for e in groups[0].episodes] == [1.0, 1.0]
     assert grpo.credit(groups[0], settings, recorded) == []
     groups = [Group(g.id, tuple(map(solved, g.episodes))) for g in groups]
-    watched = grpo._watch(groups, episodes, recorded, unsolved=[])
+    watched = grpo._watch(groups, episodes, recorded, set(), ["t"])
     assert [watched[key] for key in ("success", "new", "reward", "turns")] == [1.0, 2, 1.0, 1.0]
     assert [watched[key] for key in ("episodes", "infra_errors")] == [3, 1]
 
@@ -219,7 +223,7 @@ def test_failures_of_ours_are_in_no_measure_of_success(talk, monkeypatch):
     assert (found["success_rate"], found["episodes"], found["infra_errors"]) == (0.5, 2, 1)
     assert (found["mean_turns"], found["ci95"]) == (1.5, pytest.approx([0.0945, 0.9055], abs=1e-4))
     scenario = SimpleNamespace(
-        warm_start=WarmStartBlock(check_episodes=3), seed=0, environment=SimpleNamespace(kwargs={})
+        warm_start=WarmStartBlock(check_episodes=3), seed=0, environment=EnvironmentBlock(id="x")
     )
     monkeypatch.setattr(recipe, "rollout", lambda *_, **__: made)
     assert recipe._check(scenario, SimpleNamespace(keep=None), None, None, step=10) == 0.5
@@ -234,12 +238,12 @@ def steps_of(monkeypatch, groups, episodes, steps=1):
     monkeypatch.setattr(grpo, "gather", lambda *_: (groups, episodes))
     monkeypatch.setattr(grpo, "update", lambda *_: {})
     seen, state = [], grpo.State(None)
-    state.unsolved = [e.task.seed for e in episodes if e.group == "again"]
+    state.unsolved = [(e.task.id, e.task.seed) for e in episodes if e.group == "again"]
     grpo.train(
-        SimpleNamespace(model=None),
+        SimpleNamespace(model=None, tokenizer=None),
         policy,
         None,
-        "t",
+        ["t"],
         TrainBlock(steps=steps),
         state,
         rubric=recorded,
@@ -274,7 +278,7 @@ def test_a_penalty_needs_something_to_compare_with():
     arguments = {"rubric": recorded, "seed": 0, "temperature": 1.0, "before_first_update": None, "after_step": None}
     for kl, reference in ((0.1, None), (0.0, build())):
         with pytest.raises(ValueError, match="kl and a reference go together"):
-            grpo.train(None, None, None, "t", TrainBlock(kl=kl), grpo.State(None), reference=reference, **arguments)
+            grpo.train(None, None, None, ["t"], TrainBlock(kl=kl), grpo.State(None), reference=reference, **arguments)
 
 
 def test_the_learning_rate_decays_to_its_last_value(talk):
@@ -296,11 +300,151 @@ def test_unsolved_starts_are_attempted_again_until_they_are_solved(monkeypatch):
     groups, _, _ = gathered(monkeypatch, [(1.0, 0.0)], settings, state=state)
     new = [group.episodes[0].task.seed for group in groups]
     assert len(set(new)) == 4
-    grpo._remember(groups, state)  # no episode's signals say success
-    assert sorted(state.unsolved) == sorted(new)
+    grpo._remember(groups, state, ["t"])  # no episode's signals say success
+    assert sorted(state.unsolved) == sorted(("t", seed) for seed in new)
     state.step = 1
     groups, episodes, _ = gathered(monkeypatch, [(1.0, 0.0)], settings, state=state)
     assert sorted(group.episodes[0].task.seed for group in groups) == sorted(new)
-    assert grpo._watch(groups, episodes, recorded, state.unsolved)["new"] == 0
-    grpo._remember([Group(g.id, tuple(map(solved, g.episodes))) for g in groups[:3]], state)
-    assert state.unsolved == [groups[3].episodes[0].task.seed]
+    assert grpo._watch(groups, episodes, recorded, set(state.unsolved), ["t"])["new"] == 0
+    grpo._remember([Group(g.id, tuple(map(solved, g.episodes))) for g in groups[:3]], state, ["t"])
+    assert state.unsolved == [("t", groups[3].episodes[0].task.seed)]
+
+
+def odd_batch(talk, settings):
+    """Samples whose ratios and references are far from 1 and from each other, and some ids that carry no loss."""
+    episodes = [rewarded(episode, reward) for episode, reward in zip(talk[1], (1.0, 0.0, 1.0), strict=True)]
+    starts = iter((1, 0, 2, 0, 1, 0))
+    batch = grpo.credit(Group("g", tuple(episodes)), settings, recorded, lambda ids: next(starts))
+    return [
+        dataclasses.replace(
+            sample,
+            logprobs=tuple(logp + 0.4 * (place % 3 - 1) for place, logp in enumerate(sample.logprobs)),
+            reference=tuple(logp - 0.3 * (place % 2) for place, logp in enumerate(sample.logprobs)),
+        )
+        for sample in batch
+    ]
+
+
+def test_the_objective_is_multi_turn_grpos_word_for_word(talk):
+    vlm, episodes = talk
+    settings = TrainBlock(kl=0.1, clip_low=0.2, clip_high=0.2)
+    batch = odd_batch(talk, settings)
+    assert [sample.start for sample in batch] == [1, 0, 2, 0, 1, 0]
+    rewards = (1.0, 0.0, 1.0)
+    loss, rest = 0.0, iter(batch)
+    for episode, reward in zip(episodes, rewards, strict=True):
+        advantage = (reward - statistics.fmean(rewards)) / (statistics.stdev(rewards) + 1e-6)
+        turns = [next(rest) for _ in episode.turns]
+        for sample in turns:
+            with torch.no_grad():
+                logp = grpo.score(vlm, [sample.row]).logp[0].tolist()
+            terms = []
+            for now, old, reference in list(zip(logp, sample.logprobs, sample.reference, strict=True))[sample.start :]:
+                ratio, apart = math.exp(now - old), reference - now
+                clipped = min(max(ratio, 0.8), 1.2)
+                gain = min(ratio * advantage, clipped * advantage)
+                terms.append(gain - settings.kl * (math.exp(apart) - apart - 1))
+            loss -= statistics.fmean(terms) / len(turns) / len(episodes)
+    found, _ = grpo.objective(vlm, batch, settings, grpo.State(None), 1.0)
+    assert found.item() == pytest.approx(loss, abs=1e-5)
+
+
+@pytest.mark.parametrize("aggregation", ["traj-turn-token", "token-mean", "seq-token"])
+def test_rows_a_forward_pass_change_nothing_but_memory(talk, aggregation):
+    settings = TrainBlock(kl=0.1, epochs=1, lr=1e-3, aggregation=aggregation)
+    batch = odd_batch(talk, settings)
+    ends = []
+    for rows in (None, 1, 4):
+        vlm = VLM(build().model, talk[0].tokenizer, talk[0].image_processor)
+        some = settings.model_copy(update={"forward": rows})
+        metrics = grpo.update(vlm, None, batch, some, grpo.new_state(vlm, some), 1.0, 0)
+        ends.append((metrics["loss"], metrics["grad_norm"], metrics["entropy"]))
+    assert ends[1] == pytest.approx(ends[0], rel=1e-4)
+    assert ends[2] == pytest.approx(ends[0], rel=1e-4)
+
+
+def test_loss_begins_behind_a_text():
+    words = build().tokenizer
+    eos = words.eos_token_id
+
+    def trained(text, after="<answer>"):
+        ids = [*words(text)["input_ids"], eos]
+        return words.decode(ids[loss_starts(words, ids, after) :])
+
+    assert trained("<think>red?</think><answer>do()</answer>") == "do()</answer><|im_end|>"
+    assert trained("<answer>a<answer>b") == "a<answer>b<|im_end|>"
+    assert trained("no answer at all") == "no answer at all<|im_end|>"
+    assert trained("red <answer>") == "red <answer><|im_end|>"
+    assert trained("<answer>do()", after=None) == "<answer>do()<|im_end|>"
+    # An id in which the text ends and something begins carries loss.
+    words = tiny.build("tiny-qwen3", ["answer>(x)"] * 20).tokenizer
+    ids = words("<answer>(x)")["input_ids"]
+    assert ">(" in [words.decode([token]) for token in ids]
+    assert words.decode(ids[loss_starts(words, ids, "<answer>") :]) == ">(x)"
+
+
+def test_only_what_carries_loss_is_changed(talk):
+    """With all but the last id of each turn left out, the others' gradients are none."""
+    vlm, episodes = talk
+    settings = TrainBlock()
+    pair = tuple(rewarded(e, r) for e, r in zip(episodes[:2], (1.0, 0.0), strict=True))
+    batch = grpo.credit(Group("g", pair), settings, recorded, lambda ids: len(ids) - 1)
+    assert [sample.tokens for sample in batch] == [1] * 4
+    assert [sample.episode_tokens for sample in batch] == [1, 3, 3, 3]
+    scored = grpo.score(vlm, [sample.row for sample in batch])
+    assert scored.carries_loss([s.start for s in batch]).sum(-1).tolist() == [1] * 4
+    other = [
+        dataclasses.replace(s, logprobs=(*(p - 0.7 for p in s.logprobs[:-1]), s.logprobs[-1])) for s in batch
+    ]  # what the left-out ids were sampled with is of no account
+    losses = [grpo.objective(vlm, part, settings, grpo.State(None), 1.0)[0].item() for part in (batch, other)]
+    assert losses[0] == losses[1]
+
+
+def test_several_tasks_are_watched_and_remembered_apart(talk):
+    a, b, c = (
+        dataclasses.replace(episode, task=dataclasses.replace(episode.task, id=task, seed=3))
+        for episode, task in zip(talk[1], ("one", "two", "two"), strict=True)
+    )
+    groups, state = [Group("g", (solved(a),)), Group("h", (b, solved(c)))], grpo.State(None)
+    watched = grpo._watch(groups, [a, b, c], recorded, set(), ["one", "two"])
+    assert [watched[key] for key in ("success", "success/one", "success/two")] == [pytest.approx(2 / 3), 1.0, 0.5]
+    grpo._remember(groups, state, ["one", "two"])
+    assert state.unsolved == [("two", 3)]  # the seed alone would not say which
+    grpo._remember(groups, state, [""])
+    assert state.unsolved == [("two", 3), ("", 3)]  # where tasks are drawn from the seed, they are drawn again
+    found = figures([solved(a), b, solved(c)])
+    assert found["tasks"] == {
+        "one": {"success_rate": 1.0, "episodes": 1},
+        "two": {"success_rate": 0.5, "episodes": 2},
+    }
+
+
+def test_tasks_are_drawn_in_equal_shares():
+    drawn = draw_tasks(["a", "b", "c"], 10, "words", split="test")
+    assert all(sorted(task.id for task in drawn[at : at + 3]) == ["a", "b", "c"] for at in (0, 3, 6))
+    assert [task.seed for task in drawn] == draw_seeds(10, "words")
+    assert {task.split for task in drawn} == {"test"}
+    assert draw_tasks(["a", "b", "c"], 10, "words", split="test") == drawn
+    orders = {tuple(task.id for task in draw_tasks(["a", "b", "c"], 3, word)) for word in range(20)}
+    assert len(orders) > 1
+
+
+def element(role, name, x, y):
+    return Element(role, name, x, y, 20.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "thought"),
+    [
+        ({"x": 12, "y": 31}, "<think> Send10,30</think>"),
+        ({"x": 90, "y": 90}, ""),
+        ({"element": 7}, "<think> [7] button 'Buy'</think>"),
+        ({"element": "12"}, "<think> <a id=12>Tea</a></think>"),
+        ({"element": 1}, ""),
+        ({"text": "tea"}, ""),
+    ],
+)
+def test_what_a_demonstration_says_before_its_call(arguments, thought):
+    page = "[17] link 'Sell'\n  [7] button 'Buy'\n<a id=12>Tea</a>"
+    call = {"name": "click", "arguments": arguments}
+    assert warm_start.think(call, [element("button", "Send", 10.4, 30.0)], page) == thought

@@ -128,6 +128,18 @@ def test_a_training_run(run):
     assert len(page.all("option", value="train")) == 1
 
 
+def test_several_tasks_have_their_success_each(run, make):
+    assert "Success by task" not in show(run).text, "of one task there is nothing to tell apart"
+    with EpisodeStore(run, "a") as store:
+        for phase, success in (("before", False), ("after", True)):
+            task = Task("enter-text", 7, "Enter it.")
+            store.add([make(f"{phase}-text", task=task, phase=phase, success=success)])
+    text = show(run).text
+    assert "Success by task" in text
+    for part in ("0% → 100%", "enter-text", "50% → 50%", "click-color"):
+        assert part in text, part
+
+
 def test_the_database_file_names_the_run_too(run, tmp_path):
     assert "It learns to click." in export(run / "episodes.db", tmp_path / "new" / "r.html").read_text()
 
