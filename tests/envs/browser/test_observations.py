@@ -187,7 +187,8 @@ def test_an_element_out_of_view_is_scrolled_to(show):
     page = show(
         "<div style='height:200px;overflow:auto'><div style='height:900px'></div>"
         "<button onclick='n = 1'>in box</button><div style='height:900px'></div></div><div style='height:3000px'></div>"
-        "<button onclick='n = 2'>far</button><div style='position:fixed;top:0;height:300px;width:100%;background:red'></div>"
+        "<button onclick='n = 2'>far</button>"
+        "<div style='position:fixed;top:0;height:300px;width:100%;background:red'></div>"
     )
     far = {mark.name: mark.id for mark in read(page, "dom").marks}
     assert page.interact(click(*locate(page, far["far"])), "[n, scrollY > 0]")[0] == [2, True]
@@ -202,7 +203,8 @@ def test_a_refusal_leaves_the_page_as_it_was(show):
     page = show(
         "<div style='height:200px'></div><div id=box style='height:100px;overflow:auto'>"
         "<div style='height:500px'></div><button>under</button></div><div style='height:2000px'></div>"
-        "<button id=gone>gone</button><button id=hidden>hidden</button><div style='position:fixed;inset:0;background:#eee'>Cookies?</div>"
+        "<button id=gone>gone</button><button id=hidden>hidden</button>"
+        "<div style='position:fixed;inset:0;background:#eee'>Cookies?</div>"
     )
     state = "[scrollX, scrollY, box.scrollTop, document.body.innerHTML]"
     page.evaluate("box.scrollTop = 7, scrollTo(0, 33)")
