@@ -1,7 +1,7 @@
 """BrowserGym's dialect: one call a turn, such as ``click('12')`` or ``fill('12', 'text')``, in a code fence or not.
 
-Elements go by their number in quotes, positions through ``mouse_...`` and ``keyboard_...``. A tool that BrowserGym has
-no action for goes by its own name: ``wait()`` is ``noop()``, but ``close_tab(tab=1)`` is itself.
+Elements go by their number in quotes, positions through ``mouse_...`` and ``keyboard_...``. Beyond BrowserGym, ``fill``
+takes ``enter=True`` and ``tab_close`` a tab's number; a tool that it has no function for goes by its own name.
 
 Source: Le Sellier De Chezelles et al., The BrowserGym Ecosystem for Web Agent Research, 2024.
 """
@@ -16,6 +16,7 @@ from typing import Any
 from turngym.agents.dialects.calls import (
     Call,
     Malformed,
+    blanks,
     given,
     nameless,
     parse,
@@ -84,11 +85,7 @@ ACTIONS: dict[str, Action] = {
     "clear": Action("fill_element", ("bid",), lambda got: {**_element(got), "text": ""}),
     "select_option": Action("select_option", ("bid", "options"), _option),
     "scroll": Action("scroll_page", ("delta_x", "delta_y"), _scroll),
-    "scroll_at": Action(
-        "scroll",
-        ("x", "y", "dx", "dy"),
-        _same("x", "y", "dx", "dy"),
-    ),
+    "scroll_at": Action("scroll", ("x", "y", "dx", "dy"), _same("x", "y", "dx", "dy")),
     "mouse_click": Action("click", ("x", "y", "button"), _same("x", "y")),
     "mouse_dblclick": Action("double_click", ("x", "y", "button"), _same("x", "y")),
     "mouse_drag_and_drop": Action(
@@ -102,12 +99,12 @@ ACTIONS: dict[str, Action] = {
     "go_forward": Action("forward"),
     "new_tab": Action("new_tab"),
     "tab_focus": Action("switch_tab", ("index",), lambda got: given(tab=got["index"])),
+    "tab_close": Action("close_tab", ("index",), lambda got: given(tab=got["index"])),
     "send_msg_to_user": Action("answer", ("text",), _same("text")),
     "report_infeasible": Action("answer", ("reason",), lambda got: {"text": "N/A"}),
 }
 """BrowserGym's functions, with their parameters in order."""
 
-TOOLS = {action.tool for action in ACTIONS.values()}
 FORMS: dict[str, Callable[[Values], str]] = {
     "wait": lambda got: spell("noop"),
     "click_element": lambda got: spell("click", _bid(got)),
@@ -128,6 +125,7 @@ FORMS: dict[str, Callable[[Values], str]] = {
     "forward": lambda got: spell("go_forward"),
     "new_tab": lambda got: spell("new_tab"),
     "switch_tab": lambda got: spell("tab_focus", got["tab"]),
+    "close_tab": lambda got: spell("tab_close", got["tab"]),
     "answer": lambda got: spell("send_msg_to_user", got["text"]),
 }
 """How each tool is written."""
@@ -139,37 +137,14 @@ def _bid(got: Values) -> str:
 
 def manual(tools: list[dict[str, Any]]) -> str:
     """List the functions, one a line with what it does."""
-    lines = []
-    for tool in tools:
-        function = tool["function"]
-        name, properties = function["name"], function.get("parameters", {}).get("properties", {})
-        form = _PLACEHOLDERS.get(name, f"{name}({', '.join(f'{key}=<{key}>' for key in properties)})")
-        lines.append(f"- {form}: {function['description']}")
-    return "\n".join(lines)
+    return "\n".join(f"- {_form(tool['function'])}: {tool['function']['description']}" for tool in tools)
 
 
-_PLACEHOLDERS = {
-    "wait": "noop()",
-    "click_element": "click('<element>')",
-    "double_click_element": "dblclick('<element>')",
-    "right_click_element": "click('<element>', button='right')",
-    "hover_element": "hover('<element>')",
-    "fill_element": "fill('<element>', '<text>', enter=False)",
-    "select_option": "select_option('<element>', '<option>')",
-    "scroll_page": "scroll(0, <pixels>)",
-    "scroll": "scroll_at(<x>, <y>, <dx>, <dy>)",
-    "click": "mouse_click(<x>, <y>)",
-    "double_click": "mouse_dblclick(<x>, <y>)",
-    "drag": "mouse_drag_and_drop(<x>, <y>, <to_x>, <to_y>)",
-    "type": "keyboard_type('<text>')",
-    "press": "keyboard_press('<key>')",
-    "goto": "goto('<url>')",
-    "back": "go_back()",
-    "forward": "go_forward()",
-    "new_tab": "new_tab()",
-    "switch_tab": "tab_focus(<tab>)",
-    "answer": "send_msg_to_user('<text>')",
-}
+def _form(function: dict[str, Any]) -> str:
+    name = function["name"]
+    if name == "scroll_page":
+        return "scroll(0, <pixels>)"  # of which only the sign counts
+    return FORMS[name](blanks(function)) if name in FORMS else spell(name, **blanks(function))
 
 
 def write(call: ToolCall) -> str:

@@ -108,6 +108,23 @@ def spell(name: str, *positional: Any, **named: Any) -> str:
     return f"{name}({', '.join([*map(literal, positional), *(f'{key}={literal(named[key])}' for key in named)])})"
 
 
+class _Blank:
+    """Stands in a call's form where a value goes."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+
+def blanks(function: dict[str, Any]) -> dict[str, Any]:
+    """Return placeholders for a tool's arguments, which show where quotes belong."""
+    properties = function.get("parameters", {}).get("properties", {})
+    texts = {key for key, schema in properties.items() if schema.get("type") == "string" or "enum" in schema}
+    return {key: f"<{key}>" if key in texts else _Blank(key) for key in properties}
+
+
 def whole(value: Any) -> Any:
     """Return the number that a text such as ``"12"`` or ``"[12]"`` stands for; what stands for none, as it is."""
     if isinstance(value, str) and (match := re.fullmatch(r"\s*\[?([0-9]{1,9})\]?\s*", value)):

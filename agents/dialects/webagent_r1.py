@@ -16,6 +16,7 @@ from typing import Any
 from turngym.agents.dialects.calls import (
     Call,
     Malformed,
+    blanks,
     given,
     nameless,
     parse,
@@ -91,14 +92,10 @@ def manual(tools: list[dict[str, Any]]) -> str:
     lines = []
     for tool in tools:
         function = tool["function"]
-        values = {name: f"<{name}>" for name in function.get("parameters", {}).get("properties", {})}
-        form, about = MANUAL.get(function["name"], (_plain(function["name"], values), function["description"]))
+        plain = spell(function["name"], **blanks(function)), function["description"]
+        form, about = MANUAL.get(function["name"], plain)
         lines.append(f"- {form}: {about}")
     return "\n".join(lines)
-
-
-def _plain(name: str, values: Values) -> str:
-    return f"{name}({', '.join(f'{key}={value}' for key, value in values.items())})"
 
 
 def write(call: ToolCall) -> str:

@@ -166,7 +166,7 @@ def test_webagent_r1_says_what_is_wrong(completion, why):
         (call("type", text="a"), 'keyboard_type("a")'),
         (call("press", key="Tab"), 'keyboard_press("Tab")'),
         (call("switch_tab", tab=1), "tab_focus(1)"),
-        (call("close_tab", tab=1), "close_tab(tab=1)"),
+        (call("close_tab", tab=1), "tab_close(1)"),
         (call("answer", text="42"), 'send_msg_to_user("42")'),
         (call("wait"), "noop()"),
     ],
@@ -251,6 +251,7 @@ def test_the_manual_has_a_line_for_every_tool(dialect):
     lines = dialect.manual(SPACE.tools).splitlines()
     assert len(lines) == len(SPACE.tools)
     assert len(set(lines)) == len(lines)
+    assert any('goto(url="<url>")' in line or 'goto("<url>")' in line for line in lines)
     few = dialect.manual(ToolCallSpace(tools(84, 112)).tools)
     assert "<element>" not in few
     assert "<id>" not in few
