@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from turngym.agents.dialects import qwen_tools
+from turngym.agents.dialects import browsergym, qwen_tools, webagent_r1
 from turngym.envs import BadInput, ToolCall
 
 
@@ -25,7 +25,7 @@ class Dialect(Protocol):
         """Find the call in a completion; one without a call comes back nameless, with the reason (never raises)."""
 
 
-DIALECTS: dict[str, Dialect] = {"qwen-tools": qwen_tools}
+DIALECTS: dict[str, Dialect] = {"qwen-tools": qwen_tools, "webagent-r1": webagent_r1, "browsergym": browsergym}
 
 
 def find(name: str) -> Dialect:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +19,10 @@ Box = tuple[int, int, int, int]
 
 COLORS = ("#c00000", "#0050c8", "#007a2f", "#7b1fa2", "#b35300", "#00707a", "#ad1457", "#455a64")
 """Dark enough for white digits; neighbours differ."""
-TEXT_SIZE = 11
-"""Height of a number's tag, pixels."""
+TYPE, SMALL_TYPE = 13, 11
+"""Height of a number's tag, pixels, on a large and on a small picture."""
+SMALL_PICTURE = 400
+"""Height below which a picture is small, pixels."""
 SMALL = 400.0
 """Area of an element, square pixels, of which no part should be hidden."""
 TAKEN = 50.0
@@ -33,8 +37,8 @@ def draw_marks(image: Image, marks: Sequence[Mark], scale: tuple[float, float] =
     """
     picture = Pictures.fromarray(image)
     pen = ImageDraw.Draw(picture)
-    pen.fontmode = "1"  # crisp at this size, and the same on every machine
-    font = ImageFont.load_default(TEXT_SIZE)
+    size = SMALL_TYPE if picture.height < SMALL_PICTURE else TYPE
+    font = ImageFont.load_default(size)
     boxes = [_box(mark, scale, picture.size) for mark in marks]
     for index, (left, top, right, bottom) in enumerate(boxes):
         pen.rectangle((left, top, right - 1, bottom - 1), outline=COLORS[index % len(COLORS)])
@@ -42,7 +46,7 @@ def draw_marks(image: Image, marks: Sequence[Mark], scale: tuple[float, float] =
     # Small elements first: there are fewer places beside them that hide nothing.
     for index in sorted(range(len(marks)), key=lambda index: _area(boxes[index])):
         text = str(marks[index].id)
-        tag = int(font.getlength(text)) + 3, TEXT_SIZE
+        tag = math.ceil(font.getlength(text)) + 2, size
         left, top, right, bottom = min(
             _places(boxes[index], tag, picture.size),
             key=lambda place: float(covered[place[1] : place[3], place[0] : place[2]].sum()),
@@ -78,12 +82,13 @@ def _worth(boxes: Sequence[Box], size: tuple[int, int]) -> NDArray[np.float64]:
 def _places(box: Box, tag: tuple[int, int], size: tuple[int, int]) -> list[Box]:
     """List the places for a number: around the box, its upper left corner before all, then inside its corners."""
     (left, top, right, bottom), (width, height) = box, tag
-    across = (left, right - width, (left + right - width) // 2, left - width, right)
-    down = (top, bottom - height, (top + bottom - height) // 2, top - height, bottom)
+    across = (left, right - width, (left + right - width) // 2)
+    down = ((top + bottom - height) // 2, top, bottom - height)
     starts = [
-        *((x, y) for y in (top - height, bottom) for x in across),
-        *((x, y) for x in (left - width, right) for y in down),
-        *((x, y) for x in across[:2] for y in down[:2]),
+        *product(across, (top - height,)),
+        *product((left - width, right), down),
+        *product(across, (bottom,)),
+        *product(across[:2], down[1:]),
     ]
     fitting = [(x, y) for x, y in starts if x >= 0 and y >= 0 and x + width <= size[0] and y + height <= size[1]]
     # A picture smaller than the number gets what there is room for.

@@ -33,7 +33,7 @@ def check_kinds(wanted: object) -> tuple[str, ...]:
     """Return the kinds that one name or a list of names asks for; :class:`BadInput` for what is none."""
     kinds = (wanted,) if isinstance(wanted, str) else tuple(wanted) if isinstance(wanted, list | tuple) else ()
     for kind in kinds:
-        if kind not in KINDS:
+        if not isinstance(kind, str) or kind not in KINDS:
             raise BadInput(
                 f"observation must be one of {', '.join(KINDS)}, or a list of them, got {kind!r}"
                 f"{nearest(str(kind), list(KINDS))}"

@@ -50,5 +50,5 @@ def test_the_manual_lists_the_tools_in_function_calling_form():
 
 
 def test_unknown_dialect():
-    with pytest.raises(BadInput, match="unknown dialect 'klingon'; there is qwen-tools"):
+    with pytest.raises(BadInput, match="unknown dialect 'klingon'; there is qwen-tools, webagent-r1, browsergym"):
         dialects.find("klingon")

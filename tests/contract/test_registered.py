@@ -11,6 +11,8 @@ WAYS = {
         {"task": "click-color"},
         {"task": "enter-text"},
         {"task": "click-checkboxes", "observation": "elements"},
+        {"task": "click-tab", "observation": ["screenshot", "axtree", "html", "marks"]},
+        {"task": "login-user", "observation": ["axtree"]},
         {"task": "click-color", "backend": "playwright"},
     ],
 }
@@ -20,7 +22,7 @@ CASES = [
     pytest.param(
         entry.id,
         way,
-        id="-".join([entry.id, *way.values()]),
+        id="-".join(map(str, [entry.id, *way.values()])),
         marks=[pytest.mark.browser] * (entry.family == "browser"),
     )
     for entry in SHIPPED  # other tests register environments of their own

@@ -210,8 +210,7 @@
     return found.sort((a, b) => a.row - b.row || a.x - b.x);
   };
 
-  // Everything that is numbered, in document order, wherever it is.
-  const everything = () => numbered.map(describe);
+  const inOrder = (nodes) => nodes.map(describe).sort((a, b) => a.number - b.number);
 
   // For each document: whose frame it is in, and which of its elements, counted from its start, are numbered or no
   // part of the page.
@@ -219,7 +218,7 @@
     survey();
     return {
       documents: frames.map(({owner, count, dropped, numbers}) => ({owner, count, dropped, numbers})),
-      elements: everything(),
+      elements: inOrder(numbered),
     };
   };
 
@@ -234,10 +233,11 @@
   const contents = (node) => [...(node.shadowRoot ? node.shadowRoot.childNodes : []), ...node.childNodes,
     ...(/^I?FRAME$/.test(node.tagName) && node.contentDocument ? [node.contentDocument.documentElement] : [])];
 
-  // The beginning of a text, up to the last whole part, and how much there is of it.
-  const cut = (text, limit, end) => {
-    const kept = text.length <= limit ? text.length : text.lastIndexOf(end, limit - end.length) + end.length;
-    return {text: text.slice(0, kept >= end.length ? kept : limit).trimEnd(), length: text.length, elements: everything()};
+  // The beginning of a text, up to the last whole part; how much there is of it; and the elements that it numbers.
+  const cut = (text, limit, end, told) => {
+    let kept = text.length <= limit ? text.length : text.lastIndexOf(end, limit - end.length) + end.length;
+    if (kept < end.length) kept = limit;
+    return {text: text.slice(0, kept).trimEnd(), length: text.length, elements: inOrder(told)};
   };
 
   // An option is told with its list, open or not.
@@ -262,6 +262,7 @@
   // HTML of what the viewport shows, simplified: elements that say nothing are left out, what can be clicked has an id.
   const html = (limit) => {
     survey();
+    const told = [];
     const render = (node) => {
       const item = known.get(node);
       const choice = isChoice(node) && known.get(node.closest('select'))?.inView;
@@ -285,13 +286,16 @@
       const icon = shown && !says && !attributes.length && nameOf(node);
       if (icon) attributes.push(['data-label', icon]);
       if (!shown && !says && !attributes.length && inner < 2 && !root && !choice) return parts.join(' ');
-      if (shown && item.number !== null) attributes.unshift(['id', String(item.number)]);
+      if (shown && item.number !== null) {
+        attributes.unshift(['id', String(item.number)]);
+        told.push(node);
+      }
       const {left, top, box} = item || {};
       if (item) attributes.push(['data-bbox', [left, top, box.width, box.height].map(Math.round).join()]);
       const body = parts.length ? ` ${parts.join(' ')} ` : ' ';
       return `<${tagOf(node)}${pairs(attributes, LONGEST_TEXT)}>${body}</${tagOf(node)}>`;
     };
-    return cut(render(document.documentElement), limit, '> ');
+    return cut(render(document.documentElement), limit, '> ', told);
   };
 
   const NOISE = /^(style|on.*|data-.*|srcset|integrity|nonce|jsaction|tabindex|width|height)$/;
@@ -305,30 +309,37 @@
     return found;
   };
 
-  // The elements that are visible somewhere on the page, one a line, indented.
+  // The elements that are visible somewhere on the page, one a line, indented. Those that only hold another are left out.
   const dom = (limit) => {
     survey();
-    const lines = [];
-    const render = (node, indent) => {
-      const item = known.get(node) || (isChoice(node) && {box: {width: 1, height: 1}, number: null});
-      const mine = lines.length;
-      const seen = item && item.box.width >= 1 && item.box.height >= 1;
-      const number = item && item.number !== null ? `[${item.number}] ` : '';
-      const head = item ? `${indent}${number}<${tagOf(node)}${pairs(plainAttributes(node), LONGEST_ATTRIBUTE)}>` : '';
-      if (item) lines.push(head);
-      const inner = item ? indent + '  ' : indent;
+    // The lines of a node, each with how far it is indented.
+    const render = (node) => {
+      const item = known.get(node);
+      const shown = item || isChoice(node);
+      const inner = [];
+      let texts = 0, parts = 0;
       for (const child of contents(node)) {
-        const text = child.nodeType === 3 && item && node.tagName !== 'TEXTAREA' ? squeeze(child.data) : '';
-        if (child.nodeType === 1 && !child.matches(settings.skipped)) render(child, inner);
-        else if (text) lines.push(inner + escapeText(text));
+        const text = child.nodeType === 3 && shown && node.tagName !== 'TEXTAREA' ? squeeze(child.data) : '';
+        const lines = child.nodeType === 1 && !child.matches(settings.skipped) ? render(child)
+          : text ? [[0, escapeText(text)]] : [];
+        if (!lines.length) continue;
+        parts++;
+        if (text) texts++;
+        for (const line of lines) inner.push(line);
       }
-      const leaf = lines.length === mine + 2 && lines[mine + 1].startsWith(inner) &&
-        !/^\s*(\[\d+\] )?</.test(lines[mine + 1]);
-      if (item && leaf) lines.splice(mine, 2, head + lines[mine + 1].trim());
-      else if (item && !seen && lines.length === mine + 1) lines.pop();
+      if (!shown) return inner;
+      const counted = item && item.number !== null;
+      const attributes = pairs(plainAttributes(node), LONGEST_ATTRIBUTE);
+      const seen = !item || (item.box.width >= 1 && item.box.height >= 1);
+      const root = /^(HTML|BODY)$/.test(node.tagName);
+      if (!counted && !root && ((!attributes && parts === 1 && !texts) || (!seen && !parts))) return inner;
+      const head = `${counted ? `[${item.number}] ` : ''}<${tagOf(node)}${attributes}>`;
+      if (texts === 1 && parts === 1) return [[0, head + inner[0][1]]];
+      for (const line of inner) line[0]++;
+      return [[0, head], ...inner];
     };
-    render(document.documentElement, '');
-    return cut(lines.join('\n'), limit, '\n');
+    const text = render(document.documentElement).map(([depth, line]) => '  '.repeat(depth) + line).join('\n');
+    return cut(text, limit, '\n', numbered);
   };
 
   // Using an element --------------------------------------------------------------------------------------------

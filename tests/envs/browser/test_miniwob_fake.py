@@ -7,7 +7,7 @@ from gymnasium.utils.env_checker import check_env
 
 from turngym.envs import BadInput, InfraError, Task
 from turngym.envs.browser import pool
-from turngym.envs.browser.fake import FakeBrowser
+from turngym.envs.browser.fake import FakeBrowser, FakePage
 from turngym.envs.browser.miniwob import ATTEMPTS, MiniWoBEnv, task_names
 
 
@@ -127,6 +127,49 @@ def test_elements_are_listed_and_clicked_by_number(make):
     assert env.step({"name": "click_element", "arguments": {"element": names.index(wanted)}})[1] == 1.0
 
 
+def test_several_kinds_are_told_apart_and_number_alike(make):
+    env = make(observation=["screenshot", "elements", "html", "marks"])
+    observation, info = env.reset(seed=1)
+    wanted = info["instruction"].split()[3]
+    told = observation["text"].split("\n")
+    number = told.index(f"[{[element.name for element in env.elements()].index(wanted)}] div '{wanted}'") - 2
+    assert told[1] == "elements:"
+    assert f'<div id="{number}"> {wanted} </div>' in observation["text"]
+    plain, marked = observation["images"]
+    assert plain.shape == marked.shape
+    assert (plain != marked).any()
+    assert set(env.timings) == {"screenshot", "elements", "html", "marks"}
+    assert env.step({"name": "click_element", "arguments": {"element": number}})[1] == 1.0
+
+
+def test_text_alone_draws_nothing_and_has_no_tools_for_positions(make, monkeypatch):
+    env = make(observation="html")
+
+    def draw(page):
+        raise AssertionError("a picture was drawn")
+
+    monkeypatch.setattr(FakePage, "_draw", draw)
+    observation, _ = env.reset(seed=0)
+    assert observation["images"] == ()
+    assert env.step(WAIT)[0]["images"] == ()
+    names = env.action_space.names
+    assert names[:3] == ("type", "press", "wait")
+    assert "click_element" in names
+    assert not {"click", "double_click", "drag", "scroll"} & set(names)
+
+
+def test_an_element_that_is_not_there_is_refused(make):
+    env = make(observation="elements")
+    env.reset(seed=1)
+    for call in [
+        {"name": "click_element", "arguments": {"element": 4}},
+        {"name": "select_option", "arguments": {"element": 0, "option": "x"}},
+    ]:
+        _, reward, terminated, _, info = env.step(call)
+        assert info["error"]
+        assert (reward, terminated) == (0.0, False)
+
+
 @pytest.mark.parametrize(("break_it", "kind"), [("die", "browser_died"), ("hang", "browser_hung")])
 def test_a_broken_browser_ends_the_episode_as_ours_and_is_replaced(make, browsers, break_it, kind):
     envs = [make(), make()]
@@ -214,7 +257,11 @@ def test_observations_are_the_callers_own(make):
         ({"split": ["train"]}, "split must be"),
         ({"backend": {}}, "backend must be one of"),
         ({"max_turns": "abc"}, "max_turns .* got 'abc'"),
-        ({"observation": "html"}, "observation must be"),
+        ({"observation": "htlm"}, "observation must be one of .*, got 'htlm'; did you mean 'html'"),
+        ({"observation": []}, "observation must be a kind or a list of different kinds"),
+        ({"observation": ["html", "html"]}, "observation must be a kind or a list of different kinds"),
+        ({"observation": ["html", 3]}, "observation must be one of .*, got 3"),
+        ({"observation": None}, "observation must be a kind"),
         ({"backend": "selenium"}, "backend must be one of devtools, playwright, fake"),
         ({"max_turns": 0}, "max_turns"),
     ],

@@ -36,8 +36,3 @@ def test_a_screen_says_what_it_lacks():
         screen.find(name="Login")
     with pytest.raises(LookupError, match="Do it"):
         screen.words("Click (.*)")
-
-
-def test_elements_are_told_in_a_line():
-    assert str(dataclasses.replace(FIELD, value="x", focused=True)) == "textbox '' holding 'x' (focused)"
-    assert str(BUTTON) == "button 'Submit'"
