@@ -16,6 +16,12 @@ SHOP = "Harbour & Pine"
 EXPRESS = 750
 """What express delivery costs; standard delivery is free."""
 STATUSES = ("Pending", "Being processed", "Shipped", "Delivered", "Cancelled")
+NEXT = {
+    "Pending": ("Being processed", "Cancelled"),
+    "Being processed": ("Shipped", "Cancelled"),
+    "Shipped": ("Delivered",),
+}
+"""What an order's status can become."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,7 @@ STAFF = ("staff@example.com", "harbourmaster-1")
 """E-mail address and password of who runs the shop."""
 
 DEPARTMENTS = {
-    "Home": ("Kitchen", "Lighting", "Furniture", "Garden"),
+    "House": ("Kitchen", "Lighting", "Furniture", "Garden"),
     "Electronics": ("Audio", "Computing"),
     "Paper & Play": ("Stationery", "Toys"),
     "Travel": ("Bags", "Camping"),
@@ -332,7 +338,7 @@ def reviews_of(product: Product) -> tuple[Review, ...]:
 
 
 def in_category(category: str) -> tuple[Product, ...]:
-    """Return the products of a category, such as Kitchen, or of a department, such as Home."""
+    """Return the products of a category, such as Kitchen, or of a department, such as House."""
     within = DEPARTMENTS.get(category, (category,))
     return tuple(product for product in products() if product.category in within)
 
@@ -384,6 +390,11 @@ USERS = {**{customer.email: customer.password for customer in CUSTOMERS}, STAFF[
 """Password by the name to log in with."""
 
 
+def address_id(address: Address) -> int:
+    """Return an address's primary key, from 1."""
+    return 1 + [one for customer in CUSTOMERS for one in customer.addresses].index(address)
+
+
 @functools.cache
 def orders() -> tuple[Order, ...]:
     """Return all orders, oldest first; every customer has at least one of each status."""
@@ -391,7 +402,9 @@ def orders() -> tuple[Order, ...]:
     drawn = []
     for customer in CUSTOMERS:
         dates = sorted(rng.sample(range(4, 400), len(STATUSES) + 1), reverse=True)
-        for ago, status in zip(dates, ("Delivered", "Cancelled", "Delivered", "Shipped", *STATUSES[1::-1]), strict=True):
+        for ago, status in zip(
+            dates, ("Delivered", "Cancelled", "Delivered", "Shipped", *STATUSES[1::-1]), strict=True
+        ):
             lines = [(number, rng.randint(1, 3)) for number in sorted(rng.sample(range(1, 81), rng.randint(1, 4)))]
             date = datetime.date(2024, 1, 15) - datetime.timedelta(days=ago)
             drawn.append((date, customer.id, status, tuple(lines), rng.random() < 0.3))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import os
 import random
+import secrets
 import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 NOW = datetime.datetime(2024, 1, 15, 9, tzinfo=datetime.UTC)
@@ -47,9 +50,9 @@ def load(folder: Path, state: Path) -> None:
     _use(state)
     visitor = Client()
     for path in ("/catalogue/", "/catalogue/stoneware-mug_1/", "/search/?q=mug", "/basket/", "/accounts/login/"):
-        answer = visitor.get(path)
-        if answer.status_code != 200:
-            raise SystemExit(f"{path}: status {answer.status_code}")
+        status = visitor.get(path).status_code
+        if status != 200:
+            raise SystemExit(f"{path}: status {status}")
     connections.close_all()
 
     files = WhiteNoise(None, max_age=FOREVER)
@@ -62,7 +65,8 @@ def load(folder: Path, state: Path) -> None:
     def answer_request(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] == "POST":
             clock.shift(1)  # what is done later is later
-        return django(environ, start)
+        answer: Iterable[bytes] = django(environ, start)
+        return answer
 
     files.application = answer_request
     application = files
@@ -74,7 +78,7 @@ def serve(state: Path, listener: socket.socket, ready: Callable[[], None]) -> No
     from waitress.server import create_server
 
     # Tokens and session keys come out alike in every episode; random.seed(0) was called for this process.
-    crypto.secrets = random
+    crypto.secrets = SimpleNamespace(choice=random.choice, compare_digest=secrets.compare_digest)
     _use(state)
     server = create_server(application, sockets=[listener], threads=1, clear_untrusted_proxy_headers=True)
     ready()
@@ -84,8 +88,11 @@ def serve(state: Path, listener: socket.socket, ready: Callable[[], None]) -> No
 def _configure(folder: Path) -> None:
     os.environ["SHOP_FOLDER"] = str(folder)
     os.environ["DJANGO_SETTINGS_MODULE"] = "shop.server.settings"
+    import babel.numbers
     import django
 
+    # A power of ten for every price on a page takes as long as the rest of the page.
+    babel.numbers.get_decimal_quantum = functools.cache(babel.numbers.get_decimal_quantum)
     django.setup()
     from oscar.apps.shipping.methods import FixedPrice, Free
     from oscar.apps.shipping.repository import Repository

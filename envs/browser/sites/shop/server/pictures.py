@@ -183,7 +183,9 @@ def draw(product: Product, size: tuple[int, int]) -> Image.Image:
     thing = _Board(fine)
     for tone, form, *numbers in _kinds()[product.kind]:
         thing.shape(form, [float(number) for number in numbers], _shade(product.colour, tone))
-    shadow = thing.picture.getchannel("A").point(lambda alpha: alpha * 0.35).filter(ImageFilter.GaussianBlur(fine[0] / 60))
+    shadow = (
+        thing.picture.getchannel("A").point(lambda alpha: alpha * 0.35).filter(ImageFilter.GaussianBlur(fine[0] / 60))
+    )
     picture.paste((60, 60, 80), (fine[0] // 50, fine[1] // 40), shadow)
     picture.paste(thing.picture, (0, 0), thing.picture)
     return picture.resize(size, Image.Resampling.LANCZOS)

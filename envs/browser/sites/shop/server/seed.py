@@ -22,6 +22,7 @@ from oscar.core.prices import Price
 
 from .. import content
 
+
 def fill() -> None:
     """Make the tables and all rows."""
     call_command("migrate", verbosity=0)
@@ -52,7 +53,9 @@ def _catalogue() -> None:
     for name, _ in content.products()[0].facts:
         ProductAttribute.objects.create(product_class=kind, name=name, code=name.lower().replace(" ", "_"), type="text")
     for row in content.products():
-        product = Product(pk=row.id, product_class=kind, title=row.title, slug=row.slug, upc=row.upc, description=row.about)
+        product = Product(
+            pk=row.id, product_class=kind, title=row.title, slug=row.slug, upc=row.upc, description=row.about
+        )
         for name, value in row.facts:
             setattr(product.attr, name.lower().replace(" ", "_"), value)
         product.save()

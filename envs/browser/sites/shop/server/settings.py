@@ -6,7 +6,7 @@ from pathlib import Path
 from django.urls import reverse_lazy
 from oscar.defaults import *  # noqa: F403
 
-from ..content import SHOP
+from ..content import NEXT, SHOP, STATUSES
 
 FOLDER = Path(os.environ["SHOP_FOLDER"])
 HERE = Path(__file__).parent
@@ -136,13 +136,7 @@ OSCAR_ALLOW_ANON_REVIEWS = False
 OSCAR_ALLOW_ANON_CHECKOUT = False
 OSCAR_INITIAL_ORDER_STATUS = "Pending"
 OSCAR_INITIAL_LINE_STATUS = "Pending"
-OSCAR_ORDER_STATUS_PIPELINE = {
-    "Pending": ("Being processed", "Cancelled"),
-    "Being processed": ("Shipped", "Cancelled"),
-    "Shipped": ("Delivered",),
-    "Delivered": (),
-    "Cancelled": (),
-}
+OSCAR_ORDER_STATUS_PIPELINE = {status: NEXT.get(status, ()) for status in STATUSES}
 OSCAR_LINE_STATUS_PIPELINE = OSCAR_ORDER_STATUS_PIPELINE
 OSCAR_SAVE_SENT_EMAILS_TO_DB = False
 OSCAR_SEND_REGISTRATION_EMAIL = False
