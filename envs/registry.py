@@ -154,4 +154,12 @@ SHIPPED = (
         missing="turngym.envs.browser.miniwob:missing",
         solved="turngym.envs.browser.miniwob:solved_tasks",
     ),
+    Entry(
+        id="turngym/WebSite-v0",
+        family="browser",
+        about="WebArena-format tasks on real web applications of one's own.",
+        entry_point="turngym.envs.browser.website:WebSiteEnv",
+        tasks="turngym.envs.browser.website:task_names",
+        missing="turngym.envs.browser.website:missing",
+    ),
 )

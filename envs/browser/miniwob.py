@@ -12,14 +12,13 @@ from typing import Any, get_args
 
 import numpy as np
 
-from turngym.envs.browser import catalogue, chromium, observations, pool, tools
-from turngym.envs.browser.marks import draw_marks
-from turngym.envs.browser.observations import Reading
+from turngym.envs.browser import catalogue, chromium, pool, tools
 from turngym.envs.browser.oracles import ORACLES
 from turngym.envs.browser.pool import Backend
 from turngym.envs.browser.protocol import Browser, Event, Move, Page
 from turngym.envs.browser.screen import Node, Screen
-from turngym.envs.browser.view import View
+from turngym.envs.browser.sight import Sight
+from turngym.envs.browser.view import View, image_size_of
 from turngym.envs.core import Outcome, TurnEnv, refuse_split
 from turngym.envs.scenario import nearest
 from turngym.envs.spaces import ToolCallSpace, observation_space
@@ -99,7 +98,7 @@ class MiniWoBEnv(TurnEnv):
     A text is cut after 40,000 characters, and says so. ``images`` holds a picture each for the screenshot and the
     marks, or none, 160 x 210 pixels (FlightWoB 375 x 667) or ``image_size``, into which the page is scaled down in
     proportion, white where it does not reach. ``env.unwrapped.timings`` holds how long each kind took the last time,
-    in seconds; for the screenshot that is acting, page time and drawing together, for they are one exchange.
+    in seconds, and ``page`` acting, page time and drawing together, for they are one exchange.
 
     ## Starting State
     The page's random numbers are seeded from ``np_random``: with even numbers on the training split, odd ones on the
@@ -143,7 +142,6 @@ class MiniWoBEnv(TurnEnv):
         if level != 0:
             raise BadInput(f"level must be 0, got {level}: MiniWoB pages have one level each")
         refuse_split(split)
-        self._kinds = observations.check_kinds(observation)
         if backend not in (None, *get_args(Backend)):
             raise BadInput(f"backend must be one of {', '.join(get_args(Backend))}, got {backend!r}")
         if task is not None:
@@ -152,12 +150,11 @@ class MiniWoBEnv(TurnEnv):
         self._name, self._split = task, split
         self._backend = backend
         native = catalogue.page_size(task or "")
-        self._image_size = native if image_size is None else _size(image_size)
-        self._view = View(native, self._image_size)
-        self._readings: dict[str, Reading] = {}
-        self.timings: dict[str, float] = {}
+        self._image_size = image_size_of(image_size, native)
+        self._sight = Sight(observation, View(native, self._image_size))
+        self.timings = self._sight.timings
         """Seconds that each kind of observation took the last time."""
-        self.action_space = ToolCallSpace(tools.tools_for(self._kinds, *self._image_size))
+        self.action_space = ToolCallSpace(tools.tools_for(self._sight.kinds, *self._image_size))
         self.observation_space = observation_space(*self._image_size)  # type: ignore[assignment]
         self._browser: Browser | None = None
         self._page: Page | None = None
@@ -192,30 +189,15 @@ class MiniWoBEnv(TurnEnv):
 
     def look(self) -> tuple[Image, ...]:
         """Read the page; return it as it was drawn last, without and with marks, where pictures were asked for."""
-        for kind in self._kinds:
-            if kind != "screenshot":
-                began = time.perf_counter()
-                self._readings[kind] = observations.read(self._open_page(), kind)
-                self.timings[kind] = time.perf_counter() - began
-        if self._frame is None:
-            return ()
-        picture = self._view.show(self._frame)
-        plain = (picture,) if {"screenshot", "elements"} & set(self._kinds) else ()
-        if "marks" not in self._kinds:
-            return plain
-        began = time.perf_counter()
-        marked = draw_marks(picture, self._readings["marks"].marks, self._view.to_image(1.0, 1.0))
-        self.timings["marks"] += time.perf_counter() - began
-        return (*plain, marked)
+        return self._sight.look(self._page, self._frame)
 
     def describe(self) -> str:
-        """Return what the kinds of observation say of the page, each under its name if there are several."""
-        told = [(kind, self._readings[kind].text) for kind in self._kinds if kind in self._readings]
-        return told[0][1] if len(told) == 1 else "\n".join(f"{kind}:\n{text}" for kind, text in told)
+        """Return what the kinds of observation say of the page."""
+        return self._sight.tell()
 
     def act(self, call: ToolCall) -> Outcome:
         """Use mouse or keyboard."""
-        events = tools.events(call, self._view.to_page, self._open_page())
+        events = tools.events(call, self._sight.view.to_page, self._open_page())
         state = self._interact(events, f"turngym.step({STEP_MS})")
         success = bool(state["done"]) and state["reward"] > 0
         stop = (StopReason.SUCCESS if success else StopReason.FAILURE) if state["done"] else None
@@ -224,10 +206,14 @@ class MiniWoBEnv(TurnEnv):
 
     def elements(self) -> tuple[Element, ...]:
         """List what can be used or read in the task area, in reading order."""
-        width, height = self._view.to_image(1.0, 1.0)
+        width, height = self._sight.view.to_image(1.0, 1.0)
         return tuple(
             Element(
-                node.role, node.label, *self._view.to_image(node.x, node.y), node.width * width, node.height * height
+                node.role,
+                node.label,
+                *self._sight.view.to_image(node.x, node.y),
+                node.width * width,
+                node.height * height,
             )
             for node in self._screen().nodes
         )
@@ -248,7 +234,7 @@ class MiniWoBEnv(TurnEnv):
     def _start(self, name: str, seed: int, split: Split) -> str:
         self._load(name)
         # The pointer goes back to the corner, or the start would show where the last episode left it.
-        arguments = json.dumps([seed, split, *self._view.page, tools.MOST_ELEMENTS])[1:-1]
+        arguments = json.dumps([seed, split, *self._sight.view.page, tools.MOST_ELEMENTS])[1:-1]
         state = self._interact((Move(0, 0),), f"turngym.start({arguments})")
         instruction = str(state["instruction"])
         deadline = time.monotonic() + READY_SECONDS
@@ -263,12 +249,12 @@ class MiniWoBEnv(TurnEnv):
         if self._browser is None or not self._browser.alive:
             self._drop()
             self._browser = pool.shared_browser(self._backend or pool.default_backend())
-        if self._page is not None and self._view.page != catalogue.page_size(name):
+        if self._page is not None and self._sight.view.page != catalogue.page_size(name):
             self._page.close()
             self._page = None
         if self._page is None:
-            self._view = View(catalogue.page_size(name), self._image_size)
-            self._page = self._browser.new_page(self._view.page, SCRIPT, catalogue.window_size(name))
+            self._sight.view = View(catalogue.page_size(name), self._image_size)
+            self._page = self._browser.new_page(self._sight.view.page, SCRIPT, catalogue.window_size(name))
             self._loaded = None
         if self._loaded != name or catalogue.keeps_state(name):
             self._page.goto(catalogue.address(name))
@@ -277,14 +263,12 @@ class MiniWoBEnv(TurnEnv):
 
     def _interact(self, events: Sequence[Event], js: str) -> Any:
         self._seen = None
-        began = time.perf_counter()
         try:
-            state, self._frame = self._open_page().interact(events, js, draw=observations.draws(self._kinds))
+            with self._sight.timed("page"):
+                state, self._frame = self._open_page().interact(events, js, draw=self._sight.draws)
         except InfraError:
             self._drop()
             raise
-        if "screenshot" in self._kinds:
-            self.timings["screenshot"] = time.perf_counter() - began
         return state
 
     def _open_page(self) -> Page:
@@ -304,7 +288,7 @@ class MiniWoBEnv(TurnEnv):
         arguments = dict(call["arguments"])
         for x, y in (("x", "y"), ("to_x", "to_y")):
             if x in arguments:
-                point = self._view.to_image(arguments[x], arguments[y])
+                point = self._sight.view.to_image(arguments[x], arguments[y])
                 arguments |= {x: math.floor(point[0]), y: math.floor(point[1])}
         return {"name": call["name"], "arguments": arguments}
 
@@ -320,9 +304,3 @@ class MiniWoBEnv(TurnEnv):
 def _check_name(task: str) -> None:
     if task not in task_names():
         raise BadInput(f"unknown MiniWoB task {task!r}{nearest(str(task), task_names())}")
-
-
-def _size(size: Sequence[int]) -> tuple[int, int]:
-    if isinstance(size, Sequence) and len(size) == 2 and all(type(side) is int and side > 0 for side in size):
-        return size[0], size[1]
-    raise BadInput(f"image_size must be two positive integers [width, height], got {size!r}")

@@ -1,4 +1,4 @@
-"""Follow an oracle's script on a web site: each step becomes the calls that an agent would make on the page as it is."""
+"""Follow an oracle's script on a web site: each step becomes the calls that fit the page as it is."""
 
 from __future__ import annotations
 

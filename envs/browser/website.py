@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast, get_args
@@ -11,11 +10,10 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from turngym.envs.browser import elements as page_elements
-from turngym.envs.browser import observations, pool, site_tasks, tools
-from turngym.envs.browser.marks import draw_marks
-from turngym.envs.browser.observations import Reading
+from turngym.envs.browser import pool, site_tasks, tools
 from turngym.envs.browser.pool import Backend
 from turngym.envs.browser.protocol import Browser, Cookie, Page
+from turngym.envs.browser.sight import Sight
 from turngym.envs.browser.site_oracle import Script
 from turngym.envs.browser.site_tasks import SiteTask
 from turngym.envs.browser.sites import SITES, Instance
@@ -102,26 +100,24 @@ class WebSiteEnv(TurnEnv):
         refuse_split(split)
         if backend not in (None, *get_args(Backend)):
             raise BadInput(f"backend must be one of {', '.join(get_args(Backend))}, got {backend!r}")
-        self._kinds = observations.check_kinds(observation)
         self._catalogue = site_tasks.Catalogue(tasks)
         if task is not None:
             self._catalogue.check(task)
         self._name, self._split, self._backend = task, split, backend
         self._given = check_addresses(addresses)
         self._judge = judge_of(judge)
-        self._view = View(VIEWPORT, image_size_of(image_size, VIEWPORT))
-        size = self._view.image
-        self.action_space = ToolCallSpace([*tools.tools_for(self._kinds, *size), *tools.site_tools()])
+        size = image_size_of(image_size, VIEWPORT)
+        self._sight = Sight(observation, View(VIEWPORT, size))
+        self.action_space = ToolCallSpace([*tools.tools_for(self._sight.kinds, *size), *tools.site_tools()])
         self.observation_space = observation_space(*size)  # type: ignore[assignment]
-        self.timings: dict[str, float] = {}
+        self.timings = self._sight.timings
         """Seconds that each kind of observation took the last time, and the page before them."""
         self._sites: dict[str, Instance] = {}
         self._browser: Browser | None = None
         self._tabs: Tabs | None = None
         self._current: _Current | None = None
-        self._readings: dict[str, Reading] = {}
         self._picture: tuple[Image, ...] = ()
-        self._where = ""
+        self._told = ""
 
     # What TurnEnv asks for ------------------------------------------------------------------------------------
 
@@ -153,9 +149,7 @@ class WebSiteEnv(TurnEnv):
 
     def describe(self) -> str:
         """Return where the agent is and what the kinds of observation say of the page."""
-        told = [(kind, reading.text) for kind, reading in self._readings.items() if reading.text]
-        several = len(told) > 1
-        return "\n".join([self._where, *(f"{kind}:\n{text}" if several else text for kind, text in told)])
+        return self._told
 
     def act(self, call: ToolCall) -> Outcome:
         """Carry out a call, or end with an answer."""
@@ -163,9 +157,8 @@ class WebSiteEnv(TurnEnv):
         try:
             if call["name"] == "answer":
                 return self._end(str(call["arguments"]["text"]))
-            began = time.perf_counter()
-            self._do(call, tabs, current)
-            self.timings["page"] = time.perf_counter() - began
+            with self._sight.timed("page"):
+                self._do(call, tabs, current)
             result = current.public(tabs.told())
             self._see()
         except InfraError:
@@ -178,9 +171,9 @@ class WebSiteEnv(TurnEnv):
     def elements(self) -> tuple[Element, ...]:
         """List what can be used or read where the page shows, in reading order."""
         tabs, _ = self._open()
-        width, height = self._view.to_image(1.0, 1.0)
+        at = self._sight.view.to_image
         return tuple(
-            Element(mark.role, mark.name, *self._view.to_image(*mark.point), mark.box[2] * width, mark.box[3] * height)
+            Element(mark.role, mark.name, *at(*mark.point), *at(*mark.box[2:]))
             for mark in page_elements.marks(page_elements.ask(tabs.page, "list")["elements"])
         )
 
@@ -189,7 +182,7 @@ class WebSiteEnv(TurnEnv):
         tabs, current = self._open()
         if current.script is None:
             raise NotImplementedError(f"there is no oracle for {self.task.id}")
-        return current.script.calls(tabs.page, observations.numbers(self._kinds), self._view.to_image)
+        return current.script.calls(tabs.page, self._sight.numbers, self._sight.view.to_image)
 
     def close(self) -> None:
         """Close the page and end this environment's copies of the sites; the browser goes with its last page."""
@@ -252,43 +245,22 @@ class WebSiteEnv(TurnEnv):
             case "close_tab":
                 tabs.close_tab(int(arguments["tab"]))
             case _:
-                tabs.do(tools.events(call, self._view.to_page, tabs.page))
+                tabs.do(tools.events(call, self._sight.view.to_page, tabs.page))
 
     def _see(self) -> None:
         """Look at the page in front, once after every call."""
         tabs, current = self._open()
         frame: Image | None = None
-        if observations.draws(self._kinds):
-            began = time.perf_counter()
-            frame = self._view.show(tabs.draw())
-            self.timings["screenshot"] = time.perf_counter() - began
-        self._readings = {}
-        for kind in self._kinds:
-            if kind != "screenshot":
-                began = time.perf_counter()
-                reading = observations.read(tabs.page, kind)
-                self._readings[kind] = Reading(current.public(reading.text), reading.marks)
-                self.timings[kind] = time.perf_counter() - began
-        self._where = current.public(
-            "\n".join(
-                f"{'Page' if number == tabs.now else f'Tab {number}'}: {url}" + self._number(number, tabs)
-                for number, url in enumerate(tabs.urls)
-            )
-        )
-        self._picture = () if frame is None else self._pictures(frame)
-
-    @staticmethod
-    def _number(number: int, tabs: Tabs) -> str:
-        return f" (tab {number})" if number == tabs.now and len(tabs.urls) > 1 else ""
-
-    def _pictures(self, frame: Image) -> tuple[Image, ...]:
-        plain = (frame,) if {"screenshot", "elements"} & set(self._kinds) else ()
-        if "marks" not in self._kinds:
-            return plain
-        began = time.perf_counter()
-        marked = draw_marks(frame, self._readings["marks"].marks, self._view.to_image(1.0, 1.0))
-        self.timings["marks"] += time.perf_counter() - began
-        return (*plain, marked)
+        if self._sight.draws:
+            with self._sight.timed("screenshot"):
+                frame = tabs.draw()
+        self._picture = self._sight.look(tabs.page, frame)
+        several = len(tabs.urls) > 1
+        where = [
+            f"Page: {url}" + f" (tab {number})" * several if number == tabs.now else f"Tab {number}: {url}"
+            for number, url in enumerate(tabs.urls)
+        ]
+        self._told = current.public("\n".join([*where, self._sight.tell()]).rstrip("\n"))
 
     def _end(self, text: str) -> Outcome:
         tabs, current = self._open()

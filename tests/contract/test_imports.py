@@ -15,7 +15,16 @@ SOURCE = Path(turngym.__file__).parent
 PACKAGES = ("envs", "agents", "trainers")
 """In import order: each may import those before it."""
 
-FILES = sorted(path for package in PACKAGES for path in (SOURCE / package).rglob("*.py"))
+ELSEWHERE = "envs/browser/sites"
+"""Where programs are that run in the virtual environments of web sites, apart from what lists and runs them."""
+OURS = ("__init__.py", "content.py", "forkserver.py", "install.py", "instance.py", "registry.py", "rows.py", "tasks.py")
+
+
+def runs_here(path):
+    return ELSEWHERE not in path.as_posix() or path.name in OURS
+
+
+FILES = sorted(path for package in PACKAGES for path in (SOURCE / package).rglob("*.py") if runs_here(path))
 HEAVY = ("torch", "transformers", "playwright", "docker", "PIL", "miniwob", "ray", "vllm")
 OWN_STREAMS = {"Random", "getstate", "setstate"}
 """What of ``random`` is not the global generator, or (conformance) tells whether others use it."""

@@ -138,7 +138,7 @@ def test_several_kinds_are_told_apart_and_number_alike(make):
     plain, marked = observation["images"]
     assert plain.shape == marked.shape
     assert (plain != marked).any()
-    assert set(env.timings) == {"screenshot", "elements", "html", "marks"}
+    assert set(env.timings) == {"page", "elements", "html", "marks"}
     assert env.step({"name": "click_element", "arguments": {"element": number}})[1] == 1.0
 
 
@@ -148,7 +148,7 @@ def test_text_alone_draws_nothing_and_has_no_tools_for_positions(make, monkeypat
     def draw(page):
         raise AssertionError("a picture was drawn")
 
-    monkeypatch.setattr(FakePage, "_draw", draw)
+    monkeypatch.setattr(FakePage, "draw", draw)
     observation, _ = env.reset(seed=0)
     assert observation["images"] == ()
     assert env.step(WAIT)[0]["images"] == ()

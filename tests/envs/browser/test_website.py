@@ -112,8 +112,7 @@ def call(name, **arguments):
 
 def number_of(env, words):
     """The number of the element whose line holds these words."""
-    env.unwrapped  # noqa: B018 - an environment, not a wrapper
-    marks = env._readings[env._kinds[-1]].marks
+    marks = env._sight.readings[env._sight.kinds[-1]].marks
     return next(mark.id for mark in marks if words in mark.name)
 
 
