@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import fnmatch
 import functools
 import hashlib
 import json
@@ -30,7 +31,7 @@ VARIABLE = "TURNGYM_SITES"
 COMMAND = "turngym sites install"
 FORMAT = 1
 """Raised when installations are made in another way."""
-NOT_SERVED = {"tasks.py"}
+NOT_SERVED = "task*.py"
 """Files in a site's folder that its server does not read."""
 
 Report = Callable[[str], None]
@@ -50,7 +51,7 @@ def fingerprint(site: Site) -> str:
     digest = hashlib.sha256(f"{FORMAT} {sys.version_info[:2]} {sorted(site.users.items())}".encode())
     for file in sorted(site.folder.rglob("*")):
         name = file.relative_to(site.folder).as_posix()
-        if file.is_file() and "__pycache__" not in name and name not in NOT_SERVED:
+        if file.is_file() and "__pycache__" not in name and not fnmatch.fnmatch(name, NOT_SERVED):
             digest.update(f"\0{name}\0".encode() + file.read_bytes())
     return digest.hexdigest()[:12]
 

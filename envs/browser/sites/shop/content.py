@@ -397,14 +397,14 @@ def address_id(address: Address) -> int:
 
 @functools.cache
 def orders() -> tuple[Order, ...]:
-    """Return all orders, oldest first; every customer has at least one of each status."""
+    """Return all orders, oldest first, no two of one day; every customer has some of each status."""
     rng = random.Random(11)
+    history = ("Delivered", "Cancelled", "Delivered", "Shipped", "Being processed", "Pending")
+    days = rng.sample(range(4, 400), len(CUSTOMERS) * len(history))
     drawn = []
     for customer in CUSTOMERS:
-        dates = sorted(rng.sample(range(4, 400), len(STATUSES) + 1), reverse=True)
-        for ago, status in zip(
-            dates, ("Delivered", "Cancelled", "Delivered", "Shipped", *STATUSES[1::-1]), strict=True
-        ):
+        mine = sorted((days.pop() for _ in history), reverse=True)
+        for ago, status in zip(mine, history, strict=True):
             lines = [(number, rng.randint(1, 3)) for number in sorted(rng.sample(range(1, 81), rng.randint(1, 4)))]
             date = datetime.date(2024, 1, 15) - datetime.timedelta(days=ago)
             drawn.append((date, customer.id, status, tuple(lines), rng.random() < 0.3))
