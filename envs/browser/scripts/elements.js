@@ -409,6 +409,8 @@
       return refuse(`element ${number} has no option '${wanted}': it has ${labels}`);
     }
     if (option.disabled || option.parentNode.disabled) return refuse(`option '${wanted}' is disabled`);
+    const place = locate(number);
+    if (place.refusal) return place;
     for (const other of options) if (other.selected && other !== option) other.selected = false;
     option.selected = true;
     return changed(node);
@@ -423,11 +425,12 @@
     const before = node.value;
     const set = Object.getOwnPropertyDescriptor(node.ownerDocument.defaultView.HTMLInputElement.prototype, 'value').set;
     set.call(node, text);
-    if (node.value !== text) {
-      set.call(node, before);
-      return refuse(`'${text}' does not fit element ${number}, a field for a ${node.type}`);
-    }
-    return {...changed(node), put: true};
+    const fits = node.value === text;
+    if (!fits) set.call(node, before);
+    if (!fits) return refuse(`'${text}' does not fit element ${number}, a field for a ${node.type}`);
+    const place = locate(number);
+    if (place.refusal) set.call(node, before);
+    return place.refusal ? place : {...changed(node), put: true};
   };
 
   const list = () => ({elements: elements()});

@@ -156,6 +156,8 @@ def test_text_alone_draws_nothing_and_has_no_tools_for_positions(make, monkeypat
     assert names[:3] == ("type", "press", "wait")
     assert "click_element" in names
     assert not {"click", "double_click", "drag", "scroll"} & set(names)
+    assert env.solution()[0]["name"] == "click_element"
+    assert env.step(env.solution()[0])[1] == 1.0
 
 
 def test_an_element_that_is_not_there_is_refused(make):
