@@ -240,6 +240,13 @@ class MiniWoBEnv(TurnEnv):
         convert = self._to_image if observations.draws(self._kinds) else self._to_element
         return [convert(call) for call in oracle.plan(self._screen())]
 
+    def render(self) -> Image | None:
+        """Return the newest picture; where observations have none, one drawn now."""
+        if self.render_mode != "rgb_array" or self._page is None or observations.draws(self._kinds):
+            return super().render()
+        frame = self._page.interact((), "0")[1]
+        return None if frame is None else self._view.show(frame).copy()
+
     def close(self) -> None:
         """Close the page; the browser goes with its last page."""
         self._drop()

@@ -115,7 +115,7 @@ def test_nothing_is_done_to_what_is_covered(page, use, tool, name, more):
                   "document.body.append(cover), 0")  # fmt: skip
     with pytest.raises(Refused, match="is covered by div"):
         use(tool, name, "0", **more)
-    values = "[text.value, date.value, one.value, log]"
+    values = "[text.value, date.value, one.value, log.filter(([type]) => type !== 'mouseenter')]"
     assert page.evaluate(values) == ["old", "2024-01-15", "a", []]
     page.evaluate("cover.remove()")
     use(tool, name, "0", **more)
@@ -134,6 +134,23 @@ def test_the_label_of_a_box_that_is_not_seen_stands_for_it(page):
     (label,) = [mark for mark in read(page, "elements").marks if mark.role == "label"]
     call = {"name": "click_element", "arguments": {"element": label.id}}
     assert page.interact(events(call, VIEW.to_page, page), "tick.checked")[0] is True
+
+
+@pytest.mark.browser
+def test_what_listens_to_the_pointer_is_usable_where_the_script_came_first(browser, tmp_path):
+    (tmp_path / "index.html").write_text(
+        "<i class=star style='display:inline-block;width:9px;height:9px'></i><b>plain</b><u onmouseover=x>no</u>"
+        "<script>document.querySelector('i').addEventListener('click', () => { n = 1 })</script>"
+    )
+    page = browser.new_page(SIZE, elements.SCRIPT)
+    page.goto((tmp_path / "index.html").as_uri())
+    assert [mark.name for mark in read(page, "marks").marks] == ["star"]
+    page.close()
+    page = browser.new_page(SIZE)
+    page.goto((tmp_path / "index.html").as_uri())
+    assert read(page, "marks").marks == ()
+    assert page.evaluate("String(EventTarget.prototype.addEventListener)").count("native code") == 1
+    page.close()
 
 
 @pytest.mark.browser

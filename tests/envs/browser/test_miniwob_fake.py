@@ -172,6 +172,15 @@ def test_an_element_that_is_not_there_is_refused(make):
         assert (reward, terminated) == (0.0, False)
 
 
+def test_what_is_not_observed_can_be_rendered(make):
+    shown, unseen = (make(observation=kind, render_mode="rgb_array") for kind in ("screenshot", "html"))
+    for env in (shown, unseen):
+        assert env.render() is None
+        env.reset(seed=3)
+    assert unseen._images == ()
+    assert (unseen.render() == shown.render()).all()
+
+
 @pytest.mark.parametrize(("break_it", "kind"), [("die", "browser_died"), ("hang", "browser_hung")])
 def test_a_broken_browser_ends_the_episode_as_ours_and_is_replaced(make, browsers, break_it, kind):
     envs = [make(), make()]
