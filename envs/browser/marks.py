@@ -25,6 +25,8 @@ SMALL_PICTURE = 400
 """Height below which a picture is small, pixels."""
 SMALL = 400.0
 """Area of an element, square pixels, of which no part should be hidden."""
+INK = 0.3
+"""How bad it is to hide a pixel that differs from the one before: letters, mostly."""
 TAKEN = 50.0
 """How bad it is to hide a pixel of another number."""
 
@@ -42,7 +44,7 @@ def draw_marks(image: Image, marks: Sequence[Mark], scale: tuple[float, float] =
     boxes = [_box(mark, scale, picture.size) for mark in marks]
     for index, (left, top, right, bottom) in enumerate(boxes):
         pen.rectangle((left, top, right - 1, bottom - 1), outline=COLORS[index % len(COLORS)])
-    covered = _worth(boxes, picture.size)
+    covered = _worth(boxes, image)
     # Small elements first: there are fewer places beside them that hide nothing.
     for index in sorted(range(len(marks)), key=lambda index: _area(boxes[index])):
         text = str(marks[index].id)
@@ -70,9 +72,10 @@ def _area(box: Box) -> int:
     return (right - left) * (bottom - top)
 
 
-def _worth(boxes: Sequence[Box], size: tuple[int, int]) -> NDArray[np.float64]:
-    """Say of each pixel, (H, W), how bad it is to hide it: a pixel of a small element counts more."""
-    worth = np.zeros((size[1], size[0]))
+def _worth(boxes: Sequence[Box], image: Image) -> NDArray[np.float64]:
+    """Say of each pixel, (H, W), how bad it is to hide it: most where a small element is, a little where ink is."""
+    worth = np.zeros(image.shape[:2])
+    worth[:, 1:] += INK * (image[:, 1:] != image[:, :-1]).any(axis=2)
     for box in boxes:
         left, top, right, bottom = box
         worth[top:bottom, left:right] += min(1.0, SMALL / _area(box))

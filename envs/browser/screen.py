@@ -28,6 +28,8 @@ class Node:
     y: float
     width: float
     height: float
+    number: int | None = None
+    """Its number for by-element tools; None beyond the largest."""
 
     @classmethod
     def read(cls, item: Mapping[str, Any]) -> Node:

@@ -146,9 +146,9 @@ def _by_element(name: str, element: int, arguments: dict[str, Any], page: Page) 
 def _fill(element: int, text: str, enter: bool, page: Page) -> tuple[Event, ...]:
     typed = _typed(text)
     done = (Key("Enter"),) if enter else ()
-    x, y = elements.locate(page, element)
     if elements.put(page, element, text):
         return done
+    x, y = elements.locate(page, element)
     return (*click(x, y), Key("Control+a"), *(typed or (Key("Delete"),)), *done)
 
 

@@ -2,6 +2,16 @@
 // again. Numbers count in document order and hold until the next reading. The page is only read: nothing is added.
 (() => {
   'use strict';
+  // Elements that listen to the pointer: known only where this runs before the page's own scripts.
+  if (document.readyState === 'loading' && !window.turngymListeners) {
+    const listeners = new WeakSet();
+    const listen = EventTarget.prototype.addEventListener;
+    Object.defineProperty(window, 'turngymListeners', {value: listeners});
+    EventTarget.prototype.addEventListener = function addEventListener(type, ...rest) {
+      if (/^(click|dblclick|mousedown|mouseup|pointerdown|pointerup)$/.test(type)) listeners.add(this ?? window);
+      return listen.call(this ?? window, type, ...rest);
+    };
+  }
   if (window.parent !== window || window.turngymElements) return;
 
   const ROLES = 'button link tab checkbox radio menuitem menuitemcheckbox menuitemradio option slider spinbutton ' +
@@ -41,8 +51,9 @@
     return text && squeeze(text);
   };
 
-  // A part that shows a hand when pointed at.
-  const isPushable = (node) => !node.childElementCount && getComputedStyle(node).cursor === 'pointer';
+  // A part that shows a hand when pointed at, or that listens to the pointer.
+  const isPushable = (node) => !node.childElementCount && (Boolean(node.onclick) ||
+    getComputedStyle(node).cursor === 'pointer' || Boolean(node.ownerDocument.defaultView?.turngymListeners?.has(node)));
 
   const roleOf = (node) => {
     const tag = node.tagName.toLowerCase();
@@ -418,6 +429,8 @@
       return refuse(`element ${number} has no option '${wanted}': it has ${labels}`);
     }
     if (option.disabled || option.parentNode.disabled) return refuse(`option '${wanted}' is disabled`);
+    const place = locate(number);
+    if (place.refusal) return place;
     for (const other of options) if (other.selected && other !== option) other.selected = false;
     option.selected = true;
     return changed(node);
@@ -432,11 +445,12 @@
     const before = node.value;
     const set = Object.getOwnPropertyDescriptor(node.ownerDocument.defaultView.HTMLInputElement.prototype, 'value').set;
     set.call(node, text);
-    if (node.value !== text) {
-      set.call(node, before);
-      return refuse(`'${text}' does not fit element ${number}, a field for a ${node.type}`);
-    }
-    return {...changed(node), put: true};
+    const fits = node.value === text;
+    if (!fits) set.call(node, before);
+    if (!fits) return refuse(`'${text}' does not fit element ${number}, a field for a ${node.type}`);
+    const place = locate(number);
+    if (place.refusal) set.call(node, before);
+    return place.refusal ? place : {...changed(node), put: true};
   };
 
   const list = () => ({elements: elements()});

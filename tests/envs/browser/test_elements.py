@@ -7,6 +7,7 @@ from turngym.envs.browser import elements, pool
 from turngym.envs.browser.elements import Mark
 from turngym.envs.browser.miniwob import MiniWoBEnv
 from turngym.envs.browser.observations import read
+from turngym.envs.browser.oracles import ORACLES
 from turngym.envs.browser.tools import events
 from turngym.envs.browser.view import View
 
@@ -100,6 +101,28 @@ def test_options_are_chosen_by_label_or_value(use):
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize(
+    ("tool", "name", "more"),
+    [
+        ("fill_element", "text", {"text": "x"}),
+        ("fill_element", "date", {"text": "2024-02-29"}),
+        ("select_option", "one", {"option": "Big pear"}),
+        ("click_element", "menu", {}),
+    ],
+)
+def test_nothing_is_done_to_what_is_covered(page, use, tool, name, more):
+    page.evaluate("cover = document.createElement('div'), cover.style = 'position:fixed;inset:0;background:#eee',"
+                  "document.body.append(cover), 0")  # fmt: skip
+    with pytest.raises(Refused, match="is covered by div"):
+        use(tool, name, "0", **more)
+    values = "[text.value, date.value, one.value, log.filter(([type]) => type !== 'mouseenter')]"
+    assert page.evaluate(values) == ["old", "2024-01-15", "a", []]
+    page.evaluate("cover.remove()")
+    use(tool, name, "0", **more)
+    assert tool == "click_element" or page.evaluate(values) != ["old", "2024-01-15", "a", []]
+
+
+@pytest.mark.browser
 def test_double_and_right_clicks_arrive(use):
     assert ["dblclick", "menu", ""] in use("double_click_element", "menu", "log")
     assert ["contextmenu", "menu", ""] in use("right_click_element", "menu", "log")
@@ -111,6 +134,23 @@ def test_the_label_of_a_box_that_is_not_seen_stands_for_it(page):
     (label,) = [mark for mark in read(page, "elements").marks if mark.role == "label"]
     call = {"name": "click_element", "arguments": {"element": label.id}}
     assert page.interact(events(call, VIEW.to_page, page), "tick.checked")[0] is True
+
+
+@pytest.mark.browser
+def test_what_listens_to_the_pointer_is_usable_where_the_script_came_first(browser, tmp_path):
+    (tmp_path / "index.html").write_text(
+        "<i class=star style='display:inline-block;width:9px;height:9px'></i><b>plain</b><u onmouseover=x>no</u>"
+        "<script>document.querySelector('i').addEventListener('click', () => { n = 1 })</script>"
+    )
+    page = browser.new_page(SIZE, elements.SCRIPT)
+    page.goto((tmp_path / "index.html").as_uri())
+    assert [mark.name for mark in read(page, "marks").marks] == ["star"]
+    page.close()
+    page = browser.new_page(SIZE)
+    page.goto((tmp_path / "index.html").as_uri())
+    assert read(page, "marks").marks == ()
+    assert page.evaluate("String(EventTarget.prototype.addEventListener)").count("native code") == 1
+    page.close()
 
 
 @pytest.mark.browser
@@ -137,6 +177,28 @@ def test_miniwob_is_played_by_number(observation):
             assert env.step({"name": "click_element", "arguments": {"element": button}})[1] == 1.0
     finally:
         env.close()
+
+
+@pytest.mark.browser
+def test_oracles_play_without_pictures_where_clicks_and_keys_will_do():
+    needs_pictures, rewards = set(), {}
+    for task in ORACLES:
+        env = MiniWoBEnv(task=task, observation="axtree", max_turns=60)
+        try:
+            env.reset(seed=1)
+            over, reward = False, 0.0
+            while not over:
+                _, reward, terminated, truncated, info = env.step(env.solution()[0])
+                assert info["error"] is None, task
+                over = terminated or truncated
+            rewards[task] = reward
+        except NotImplementedError as reason:
+            assert "needs a picture" in str(reason)
+            needs_pictures.add(task)
+        finally:
+            env.close()
+    assert rewards == dict.fromkeys(rewards, 1.0)
+    assert len(rewards) > len(needs_pictures)
 
 
 @pytest.mark.browser

@@ -156,6 +156,8 @@ def test_text_alone_draws_nothing_and_has_no_tools_for_positions(make, monkeypat
     assert names[:3] == ("type", "press", "wait")
     assert "click_element" in names
     assert not {"click", "double_click", "drag", "scroll"} & set(names)
+    assert env.solution()[0]["name"] == "click_element"
+    assert env.step(env.solution()[0])[1] == 1.0
 
 
 def test_an_element_that_is_not_there_is_refused(make):
@@ -168,6 +170,15 @@ def test_an_element_that_is_not_there_is_refused(make):
         _, reward, terminated, _, info = env.step(call)
         assert info["error"]
         assert (reward, terminated) == (0.0, False)
+
+
+def test_what_is_not_observed_can_be_rendered(make):
+    shown, unseen = (make(observation=kind, render_mode="rgb_array") for kind in ("screenshot", "html"))
+    for env in (shown, unseen):
+        assert env.render() is None
+        env.reset(seed=3)
+    assert unseen._images == ()
+    assert (unseen.render() == shown.render()).all()
 
 
 @pytest.mark.parametrize(("break_it", "kind"), [("die", "browser_died"), ("hang", "browser_hung")])

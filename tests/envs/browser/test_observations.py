@@ -271,6 +271,18 @@ def test_a_reading_changes_nothing_in_the_page(show):
 
 
 @pytest.mark.browser
+def test_a_page_nobody_draws_lives_on(show):
+    page = show(
+        "<p id=late>x</p><script>let seen = 0;new IntersectionObserver(() => { seen++ }).observe(late)</script>"
+    )
+    for _ in range(3):
+        assert page.interact((), "seen", draw=False)[1] is None
+    assert page.interact((), "seen")[0] == 1
+    assert page.url.endswith("/index.html")
+    assert page.command("Runtime.evaluate", {"expression": "6 * 7"})["result"]["value"] == 42
+
+
+@pytest.mark.browser
 def test_deep_pages_are_read(show):
     page = show("<script>document.write('<div>'.repeat(400) + '<button>deep</button>')</script>")
     for kind in ("elements", "html", "axtree", "dom"):
