@@ -20,7 +20,7 @@ VARIED = (
 )  # fmt: skip
 """Tasks with motion, animation, timers, images, date pickers, lists, frames."""
 
-WORDLESS = {"hot-cold", "moving-items", "tic-tac-toe"}
+WORDLESS = {"moving-items"}
 """Tasks with nothing to list at the start."""
 
 
