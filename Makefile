@@ -12,7 +12,7 @@ quickstart: ## Train a small vision-language model on a web task in a real brows
 	@$(BIN)/turngym train quickstart $(ARGS)
 
 test: ## All tests. ARGS="-k words" passes arguments to pytest.
-	@.ci/setup
+	@.ci/setup test
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: ## ruff and mypy.

@@ -54,6 +54,9 @@ FRAMES_ON_DEMAND = (
     "--disable-checker-imaging",
     "--disable-image-animation-resync",
     "--disable-partial-raster",
+    "--in-process-gpu",  # without a GPU, a process of its own for it is one more to pass each frame on
+    "--default-tile-width=512",
+    "--default-tile-height=512",
 )
 """A headless shell with these draws when asked to and at no other time."""
 

@@ -10,7 +10,8 @@ from turngym.envs.core import Refused
 from turngym.envs.types import Image
 
 SCRIPT = "".join(
-    resources.files("turngym.envs.browser").joinpath("scripts", name).read_text() for name in ("network.js", "page.js")
+    resources.files("turngym.envs.browser").joinpath("scripts", name).read_text()
+    for name in ("network.js", "page.js", "elements.js")
 )
 STEP_MS = 1000
 """Time that passes in the page in front with every action, milliseconds."""

@@ -26,6 +26,8 @@ from turngym.envs.types import BadInput, Element, Image, InfraError, Split, Stop
 
 VIEWPORT = (1280, 720)
 """Width and height of a page as it is shown, pixels."""
+MOST_ELEMENTS = 2000
+"""Elements of a page that calls can name."""
 ATTEMPTS = 2
 """Times a reset tries: a browser or a site that died between episodes is replaced without a word."""
 
@@ -108,7 +110,8 @@ class WebSiteEnv(TurnEnv):
         self._judge = judge_of(judge)
         size = image_size_of(image_size, VIEWPORT)
         self._sight = Sight(observation, View(VIEWPORT, size))
-        self.action_space = ToolCallSpace([*tools.tools_for(self._sight.kinds, *size), *tools.site_tools()])
+        pointing = tools.tools_for(self._sight.kinds, *size, MOST_ELEMENTS)
+        self.action_space = ToolCallSpace([*pointing, *tools.site_tools()])
         self.observation_space = observation_space(*size)  # type: ignore[assignment]
         self.timings = self._sight.timings
         """Seconds that each kind of observation took the last time, and the page before them."""
