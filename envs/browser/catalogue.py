@@ -8,6 +8,7 @@ import json
 import re
 from importlib import resources
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from turngym.envs.browser.protocol import Size
 from turngym.envs.browser.server import serve
@@ -54,6 +55,11 @@ def _address(file: Path, task: str) -> str:
 def address(task: str) -> str:
     """Return the address of a task's page: a file, or for FlightWoB a place on a local server."""
     return _address(tasks()[task], task)
+
+
+def hosts(task: str) -> list[str] | None:
+    """Return the only host that a task's page may reach; None for pages that are whole."""
+    return [urlsplit(address(task)).netloc] if task.startswith(FLIGHT) else None
 
 
 def images(task: str) -> list[str]:

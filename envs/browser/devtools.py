@@ -94,10 +94,12 @@ class DevToolsBrowser:
         with self.lock:
             return DevToolsContext(self, size, script, window or size, hosts)
 
-    def new_page(self, size: Size, script: str = "", window: Size | None = None) -> DevToolsPage:
+    def new_page(
+        self, size: Size, script: str = "", window: Size | None = None, hosts: Sequence[str] | None = None
+    ) -> DevToolsPage:
         """Open a page in a context of its own."""
         with self.lock:
-            return DevToolsPage(DevToolsContext(self, size, script, window or size, None), owns_context=True)
+            return DevToolsPage(DevToolsContext(self, size, script, window or size, hosts), owns_context=True)
 
     def close(self) -> None:
         """Kill the browser with its children; it has nothing to save."""

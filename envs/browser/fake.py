@@ -45,7 +45,9 @@ class FakeBrowser:
         """Open a context."""
         return FakeContext(self, size)
 
-    def new_page(self, size: Size, script: str = "", window: Size | None = None) -> FakePage:
+    def new_page(
+        self, size: Size, script: str = "", window: Size | None = None, hosts: Sequence[str] | None = None
+    ) -> FakePage:
         """Open a page."""
         self.check()
         self.pages += 1

@@ -15,7 +15,7 @@ import numpy as np
 from turngym.envs.browser import catalogue, chromium, pool, tools
 from turngym.envs.browser.oracles import ORACLES
 from turngym.envs.browser.pool import Backend
-from turngym.envs.browser.protocol import Browser, Event, Move, Page
+from turngym.envs.browser.protocol import LOAD_SECONDS, Browser, Event, Move, Page
 from turngym.envs.browser.screen import Node, Screen
 from turngym.envs.browser.sight import Sight
 from turngym.envs.browser.view import View, image_size_of
@@ -32,6 +32,8 @@ STEP_MS = 100
 """Time that passes in the page with every accepted call, milliseconds."""
 READY_MS = 10
 """The same while a page that loads parts of itself gets ready."""
+LOOKS_MS = 5000
+"""Longest wait for its fonts and images, real milliseconds."""
 READY_SECONDS = 20.0
 """Longest wait for such a page."""
 ATTEMPTS = 2
@@ -159,6 +161,7 @@ class MiniWoBEnv(TurnEnv):
         self._browser: Browser | None = None
         self._page: Page | None = None
         self._loaded: str | None = None
+        self._hosts: list[str] | None = None
         self._frame: Image | None = None
         self._seen: Screen | None = None
 
@@ -223,15 +226,15 @@ class MiniWoBEnv(TurnEnv):
         oracle = ORACLES.get(self.task.id)
         if oracle is None:
             raise NotImplementedError(f"there is no oracle for {self.task.id}")
-        convert = self._to_image if observations.draws(self._kinds) else self._to_element
+        convert = self._to_image if self._sight.draws else self._to_element
         return [convert(call) for call in oracle.plan(self._screen())]
 
     def render(self) -> Image | None:
         """Return the newest picture; where observations have none, one drawn now."""
-        if self.render_mode != "rgb_array" or self._page is None or observations.draws(self._kinds):
+        if self.render_mode != "rgb_array" or self._page is None or self._sight.draws:
             return super().render()
         frame = self._page.interact((), "0")[1]
-        return None if frame is None else self._view.show(frame).copy()
+        return None if frame is None else self._sight.view.show(frame).copy()
 
     def close(self) -> None:
         """Close the page; the browser goes with its last page."""
@@ -262,7 +265,8 @@ class MiniWoBEnv(TurnEnv):
             self._page = None
         if self._page is None:
             self._sight.view = View(catalogue.page_size(name), self._image_size)
-            self._page = self._browser.new_page(self._sight.view.page, SCRIPT, catalogue.window_size(name))
+            window, self._hosts = catalogue.window_size(name), catalogue.hosts(name)
+            self._page = self._browser.new_page(self._sight.view.page, SCRIPT, window, self._hosts)
             self._loaded = None
         if self._loaded != name or catalogue.keeps_state(name):
             self._page.goto(catalogue.address(name))
@@ -272,8 +276,18 @@ class MiniWoBEnv(TurnEnv):
     def _interact(self, events: Sequence[Event], js: str) -> Any:
         self._seen = None
         try:
+            page = self._open_page()
             with self._sight.timed("page"):
-                state, self._frame = self._open_page().interact(events, js, draw=self._sight.draws)
+                if self._hosts is None:
+                    state, self._frame = page.interact(events, js, draw=self._sight.draws)
+                else:  # it loads parts of itself, and has links
+                    page.perform(events)
+                    page.settle(LOAD_SECONDS)
+                    said = page.evaluate(js)
+                    page.settle(LOAD_SECONDS)
+                    page.evaluate(f"turngymPage.looks({LOOKS_MS})")
+                    now, self._frame = page.interact((), "turngym.step(0)", draw=self._sight.draws)
+                    state = {**said, **now}
         except InfraError:
             self._drop()
             raise

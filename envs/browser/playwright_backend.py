@@ -95,9 +95,11 @@ class PlaywrightBrowser:
         """Open a context."""
         return PlaywrightContext(self, size, script, window or size, hosts)
 
-    def new_page(self, size: Size, script: str = "", window: Size | None = None) -> PlaywrightPage:
+    def new_page(
+        self, size: Size, script: str = "", window: Size | None = None, hosts: Sequence[str] | None = None
+    ) -> PlaywrightPage:
         """Open a page in a context of its own."""
-        return PlaywrightPage(PlaywrightContext(self, size, script, window or size, None), owns_context=True)
+        return PlaywrightPage(PlaywrightContext(self, size, script, window or size, hosts), owns_context=True)
 
     def close(self) -> None:
         """Close the browser and Playwright."""

@@ -203,7 +203,9 @@ class Browser(Protocol):
         can reach; None: all.
         """
 
-    def new_page(self, size: Size, script: str = "", window: Size | None = None) -> Page:
+    def new_page(
+        self, size: Size, script: str = "", window: Size | None = None, hosts: Sequence[str] | None = None
+    ) -> Page:
         """Open a page in a context of its own, which is closed with it."""
 
     def close(self) -> None:

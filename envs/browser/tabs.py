@@ -26,7 +26,7 @@ PASS = f"""(async () => {{
     window.turngymPage?.advance({STEP_MS // SLICES});
     if (!await (window.turngymNetwork?.quiet({QUIET_MS}) ?? true)) return false;
   }}
-  return true;
+  return await (window.turngymPage?.looks({QUIET_MS}) ?? true);
 }})()"""
 WORDS: Mapping[str, str] = {
     "dialog": "The page said: {}",

@@ -8,6 +8,8 @@
   const FRAME = 16;  // milliseconds between two frames
   const LIMIT = 100000;  // callbacks in one advance; a page that schedules more is looping
 
+  const later = window.setTimeout.bind(window);
+
   const makePage = () => {
     let now = START, nextId = 1, timers = [], frames = [], clipboard = '', images = [];
     const call = (callback, args, owner) => {
@@ -75,6 +77,21 @@
       preload(urls) {
         images = urls.map((url) => Object.assign(new Image(), {src: url}));
         return Promise.allSettled(images.map((image) => image.decode())).then(() => images.length);
+      },
+      // Fonts and images that the page turned to since it loaded arrive when they like; a picture waits for them, though
+      // not for more than so many milliseconds of real time. Says whether all came.
+      looks(limit) {
+        const documents = [document];
+        for (const inside of documents) {
+          inside.documentElement?.getBoundingClientRect();  // what the layout needs is asked for with the layout
+          for (const frame of inside.querySelectorAll('iframe,frame')) {
+            if (frame.contentDocument) documents.push(frame.contentDocument);
+          }
+        }
+        const waits = documents.flatMap((inside) => [inside.fonts.ready, ...[...inside.images]
+          .filter((image) => !image.complete && image.loading !== 'lazy').map((image) => image.decode())]);
+        const patience = new Promise((done) => { later(() => done(false), limit); });
+        return Promise.race([patience, Promise.allSettled(waits).then(() => true)]);
       },
       get idle() { return timers.length === 0 && frames.length === 0; },
     };
