@@ -47,6 +47,8 @@ BUTTONS = {"left": 1, "right": 2}
 """Bits of the DevTools protocol's ``buttons``."""
 PATIENCE = 0.25
 """Seconds until input that is not acknowledged is given a frame."""
+REASON_SECONDS = 1.0
+"""Longest wait for the reason that a page stays where it is, seconds."""
 STOP_SECONDS = 2.0
 """Longest wait for loading to stop when told to, seconds."""
 EVALUATIONS = 4
@@ -124,6 +126,8 @@ class DevToolsPage:
         self._url = "about:blank"
         self._fresh = False
         self._unreachable = ""
+        self._left = False
+        """Whether the page began to be left since it was last waited for."""
         browser, size = self._browser, context.size
         target: Message = {"url": self._url, "width": size[0], "height": size[1], "enableBeginFrameControl": True}
         self._target: str = browser.call("Target.createTarget", {**target, "browserContextId": context.id})["targetId"]
@@ -168,7 +172,7 @@ class DevToolsPage:
             if self._guarded and not browser.has_answer(number, LOAD_SECONDS):
                 self._stop()
             answer = browser.wait(number)
-            if "errorText" in answer and len(self._happenings) == happened:
+            if "errorText" in answer and not self._is_told(happened):
                 raise not_loaded(url, answer["errorText"])
             # An address within the document that is already there loads nothing.
             if "errorText" not in answer and "loaderId" in answer:
@@ -214,6 +218,9 @@ class DevToolsPage:
                 self._wait_until_loaded(seconds)
             else:
                 raise browser.hung()
+            if self._guarded and self._left and not self._fresh:
+                self._is_told(0)
+            self._left = False
             if self._guarded and self._unreachable:
                 raise not_loaded(self._unreachable, "its CONNECTION failed")
             if self._fresh:
@@ -286,6 +293,7 @@ class DevToolsPage:
                 self._loads += 1
             case "Page.frameStartedLoading":
                 self._loading.add(params["frameId"])
+                self._left = self._left or params["frameId"] == self._target
             case "Page.frameStoppedLoading" | "Page.frameDetached":
                 self._loading.discard(params["frameId"])
             case "Page.frameNavigated" if "parentId" not in params["frame"]:
@@ -325,6 +333,10 @@ class DevToolsPage:
     def _pass_frame(self) -> None:
         # Layout, observers and lazy loading happen in frames, seen or not.
         self._browser.call("HeadlessExperimental.beginFrame", session=self._session)
+
+    def _is_told(self, before: int) -> bool:
+        """Whether it is told why a page stays although another was asked for; that may come a little later."""
+        return self._browser.wait_until(lambda: len(self._happenings) > before, REASON_SECONDS)
 
     def _wait_until_loaded(self, seconds: float) -> None:
         if not self._browser.wait_until(lambda: not self._loading, seconds):
