@@ -131,6 +131,7 @@ def _make(site: Site, folder: Path, report: Report) -> None:
         _run([python, "-I", "-m", "pip", "install", *quiet, "-r", str(site.folder / "requirements.txt")], site)
     report(f"{site.name}: content")
     (folder / "pristine").mkdir()
+    (folder / "in-use").touch()
     zygote = str(Path(__file__).with_name("zygote.py"))
     _run([python, "-I", zygote, "build", str(site.folder), str(folder)], site)
     report(f"{site.name}: logging {len(site.users)} users in")
@@ -186,7 +187,7 @@ def _remove_others(site: Site) -> None:
     for other in root().glob(f"{site.name}-*"):
         if other == place(site):
             continue
-        with contextlib.suppress(OSError), (other / "in-use").open("a") as in_use:
+        with contextlib.suppress(OSError), (other / "in-use").open() as in_use:
             fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
             gone = root() / f".{other.name}"
             other.rename(gone)

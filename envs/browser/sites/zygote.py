@@ -224,7 +224,7 @@ def run(app: ModuleType, folder: Path, owner: int) -> None:
     watch = _watch(owner)
     out = os.dup(1)
     os.dup2(2, 1)  # what the application prints is for the log
-    with (folder / "in-use").open("a") as in_use:
+    with (folder / "in-use").open() as in_use:
         fcntl.flock(in_use, fcntl.LOCK_SH)  # as long as somebody has this, nobody removes the folder
         scratch, lock = _scratch_folder()
         zygote = None

@@ -8,6 +8,7 @@ import os
 import random
 import secrets
 import socket
+from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,7 +35,7 @@ def build(folder: Path) -> None:
 
 
 def load(folder: Path, state: Path) -> None:
-    """Import everything and show a few pages once, so that templates are compiled."""
+    """Import everything and show every kind of page once, so that no copy has to compile a template."""
     import time_machine
 
     global application
@@ -43,16 +44,13 @@ def load(folder: Path, state: Path) -> None:
     import waitress.server  # noqa: F401
     from django.core.wsgi import get_wsgi_application
     from django.db import connections
-    from django.test import Client
     from whitenoise import WhiteNoise
 
     django = get_wsgi_application()
     _use(state)
-    visitor = Client()
-    for path in ("/catalogue/", "/catalogue/stoneware-mug_1/", "/search/?q=mug", "/basket/", "/accounts/login/"):
-        status = visitor.get(path).status_code
-        if status != 200:
-            raise SystemExit(f"{path}: status {status}")
+    from .server import warmth
+
+    warmth.visit_all()
     connections.close_all()
 
     files = WhiteNoise(None, max_age=FOREVER)
@@ -80,9 +78,28 @@ def serve(state: Path, listener: socket.socket, ready: Callable[[], None]) -> No
     # Tokens and session keys come out alike in every episode; random.seed(0) was called for this process.
     crypto.secrets = SimpleNamespace(choice=random.choice, compare_digest=secrets.compare_digest)
     _use(state)
-    server = create_server(application, sockets=[listener], threads=1, clear_untrusted_proxy_headers=True)
+    waiting: Any = Waiting()
+    server = create_server(application, sockets=[listener], _dispatcher=waiting, clear_untrusted_proxy_headers=True)
     ready()
-    server.run()
+    while True:
+        server.asyncore.loop(timeout=60, map=server._map, count=1)
+        while waiting.tasks:
+            waiting.tasks.popleft().service()
+
+
+class Waiting:
+    """Requests that wait for an answer. There are no threads: the main one has a database connection that is warm."""
+
+    def __init__(self) -> None:
+        self.tasks: deque[Any] = deque()
+
+    def add_task(self, task: Any) -> None:
+        """Add a request."""
+        self.tasks.append(task)
+
+    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
+        """Forget what waits; return whether there was something."""
+        return bool(self.tasks)
 
 
 def _configure(folder: Path) -> None:

@@ -15,22 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from turngym.envs.browser import sites
-from turngym.envs.browser.sites import Instance, Login, Site, forkserver
+from turngym.envs.browser.sites import Instance, forkserver
 from turngym.envs.types import BadInput, InfraError
+
+from .conftest import NOTES
 
 PATIENCE = 60.0
 """Longest wait for processes to end, seconds."""
-
-NOTES = Site(
-    name="notes",
-    title="Notes",
-    placeholder="__NOTES__",
-    start="/",
-    users={"ann": "right", "bea": "right"},
-    login=Login("/login", "user", "word"),
-    within=Path(__file__).parent,
-)
 
 OWNER = """
 import os, sys
@@ -46,16 +37,6 @@ if sys.argv[2] == "fork" and os.fork() == 0:
 print(one.address, flush=True)
 sys.stdin.read()
 """
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder for sites, with the notes installed."""
-    home = tmp_path_factory.mktemp("sites")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TURNGYM_SITES", str(home))
-        assert sites.install(NOTES)
-        yield home
 
 
 @pytest.fixture
