@@ -71,6 +71,23 @@ SITES = _by_name(
         users=USERS,
         login=Login("/accounts/login/", "login-username", "login-password"),
     ),
+    Site(
+        name="wiki",
+        title="Veyle Wiki, an encyclopedia (MediaWiki)",
+        placeholder="__WIKI__",
+        start="/wiki/Main_Page",
+        users={"MarenHolt": "tide-table-4", "TobiasFinch": "stone-wall-9", "Warden": "lamp-keeper-2"},
+        login=Login("/wiki/Special:UserLogin", "wpName", "wpPassword"),
+        debian=("mediawiki", "php-cli", "php-cgi", "php-sqlite3", "php-mbstring", "php-xml", "php-intl"),
+    ),
+    Site(
+        name="tracker",
+        title="Driftline, a project's tickets and pages (Trac)",
+        placeholder="__TRACKER__",
+        start="/wiki",
+        users={"wren": "anchor-light-1", "bruno": "chart-table-2", "celia": "tide-gauge-3", "dmitri": "paper-log-4"},
+        login=Login("/login", "user", "password"),
+    ),
 )
 """Every site by its name."""
 

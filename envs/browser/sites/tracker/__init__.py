@@ -1,0 +1,1 @@
+"""The tracker: Trac, for a project that nobody works on."""

@@ -1,0 +1,391 @@
+"""Tasks in the tracker, drawn from :mod:`content`; form and meaning of the steps are in ``sites/drafting.py``."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from turngym.envs.browser.sites.drafting import (
+    UNACHIEVABLE,
+    Draft,
+    Generator,
+    Rows,
+    Step,
+    Template,
+    check,
+    exact,
+    includes,
+)
+from turngym.envs.browser.sites.tracker import content
+from turngym.envs.browser.sites.tracker.content import Ticket
+
+NEXT = len(content.tickets()) + 1
+"""The number that the next ticket gets."""
+STATUS = "document.querySelector('.trac-status').innerText"
+RESOLUTION = "document.querySelector('.trac-resolution').innerText"
+HISTORY = "document.querySelector('#changelog').innerText"
+PAGE = "document.querySelector('#wikipage').innerText"
+MODIFY: Step = {"click": ".trac-topnav a"}
+SUBMIT: Step = {"click": "#propertyform input[name=submit]"}
+DONE: Step = {"answer": "done"}
+
+
+def path(ticket: Ticket) -> str:
+    """Return the path of a ticket."""
+    return f"/ticket/{ticket.id}"
+
+
+def jump(what: str) -> list[Step]:
+    """Go to a ticket (``#5``) or page (``wiki:Team``) with the search box."""
+    return [{"fill": "#proj-search", "text": what, "enter": True}]
+
+
+def find(ticket: Ticket) -> list[Step]:
+    """Search for a ticket by its summary and open it."""
+    return [*jump(ticket["summary"]), {"click": f'#results dt a[href^="{path(ticket)}"]'}]
+
+
+def query(filters: dict[str, str]) -> list[Step]:
+    """Make a custom query of open tickets; ``filters`` are labels and values."""
+    steps: list[Step] = [{"click": '#mainnav a[href="/report"]'}, {"click": '#ctxtnav a[href="/query"]'}]
+    for label, value in filters.items():
+        field = f'#filters [name="0_{label.lower()}"]'
+        steps.append({"select": "#add_filter_0", "option": label})
+        steps.append({"fill": field, "text": value} if label == "Owner" else {"select": field, "option": value})
+    return [*steps, {"click": "input[name=update]"}]
+
+
+def field(name: str) -> str:
+    """Return JavaScript for a field of the ticket that is shown."""
+    return f"document.querySelector('td[headers=h_{name}]').innerText"
+
+
+def _open_tickets() -> list[Ticket]:
+    return [it for it in content.tickets() if it.open]
+
+
+def _lookup(ticket: Ticket, name: str) -> Draft:
+    value = ticket.reporter if name == "reporter" else ticket[name]
+    return Draft(
+        "What is the {{field}} of the ticket '{{summary}}'? Answer with that alone.",
+        {"field": name, "summary": ticket["summary"]},
+        [*find(ticket), {"answer": value}],
+        answer=exact(value),
+    )
+
+
+def _lookups() -> Rows:
+    names = ("owner", "reporter", "component", "priority", "version")
+    return [(it, names[it.id % len(names)]) for it in content.tickets()]
+
+
+def _resolution(ticket: Ticket) -> Draft:
+    return Draft(
+        "How was the ticket '{{summary}}' resolved? Answer with the resolution alone.",
+        {"summary": ticket["summary"]},
+        [*find(ticket), {"answer": ticket["resolution"]}],
+        answer=exact(ticket["resolution"]),
+    )
+
+
+def _count(component: str, owner: str) -> Draft:
+    number = str(sum(it["component"] == component and it["owner"] == owner for it in _open_tickets()))
+    return Draft(
+        "How many tickets of the component {{component}} that are not closed does {{owner}} own? "
+        "Answer with the number alone.",
+        {"component": component, "owner": owner},
+        [*query({"Component": component, "Owner": owner}), {"answer": number}],
+        answer=exact(number),
+    )
+
+
+def _numbers(component: str, priority: str) -> Draft:
+    found = [str(it.id) for it in _open_tickets() if it["component"] == component and it["priority"] == priority]
+    return Draft(
+        "Which tickets of the component {{component}} with priority {{priority}} are not closed? "
+        "Answer with all their numbers, each with a # before it.",
+        {"component": component, "priority": priority},
+        [
+            *query({"Component": component, "Priority": priority}),
+            {"answer": ", ".join(f"#{number}" for number in found)},
+        ],
+        answer=includes(*(f"#{number}" for number in found)),
+    )
+
+
+def _some() -> Rows:
+    """Components and priorities that there are open tickets of."""
+    return sorted({(it["component"], it["priority"]) for it in _open_tickets()})
+
+
+def _open(ticket: Ticket) -> Draft:
+    return Draft(
+        "Open the ticket '{{summary}}'.",
+        {"summary": ticket["summary"]},
+        [*find(ticket), DONE],
+        address=path(ticket),
+    )
+
+
+def _remark(ticket: Ticket, text: str, user: str) -> Draft:
+    return Draft(
+        "Add this comment to ticket #{{number}} and change nothing else: {{text}}",
+        {"number": str(ticket.id), "text": text},
+        [*jump(f"#{ticket.id}"), {"click": ".trac-topnav a"}, {"fill": "#comment", "text": text}, SUBMIT, DONE],
+        pages=[
+            check(path(ticket), HISTORY, includes(text)),
+            check(path(ticket), _last(".querySelector('h3.change').innerText"), includes(user)),
+            check(path(ticket), _last(".querySelectorAll('ul.changes li').length.toString()"), exact("0")),
+            check(path(ticket), STATUS, exact(ticket["status"])),
+        ],
+        user=user,
+    )
+
+
+def _last(then: str) -> str:
+    """Return JavaScript for something of the newest entry of the ticket's history."""
+    return f"[...document.querySelectorAll('#changelog > .change')].pop(){then}"
+
+
+def _report(summary: str, kind: str, component: str, priority: str, user: str) -> Draft:
+    ticket = f"/ticket/{NEXT}"
+    return Draft(
+        "Create a ticket of type {{type}} for the component {{component}} with priority {{priority}} and the summary "
+        "'{{summary}}'. Leave the rest as it is.",
+        {"type": kind, "component": component, "priority": priority, "summary": summary},
+        [
+            {"click": '#mainnav a[href="/newticket"]'},
+            {"fill": "#field-summary", "text": summary},
+            {"select": "#field-type", "option": kind},
+            {"select": "#field-component", "option": component},
+            {"select": "#field-priority", "option": priority},
+            SUBMIT,
+            DONE,
+        ],
+        pages=[
+            check(ticket, "document.querySelector('#trac-ticket-title .summary, .summary').innerText", exact(summary)),
+            check(ticket, "document.querySelector('.trac-type').innerText", exact(kind)),
+            check(ticket, field("component"), exact(component)),
+            check(ticket, field("priority"), exact(priority)),
+            check(ticket, field("reporter"), includes(user)),
+        ],
+        user=user,
+    )
+
+
+def _close(first: Ticket, second: Ticket, how: str, user: str) -> Draft:
+    steps: list[Step] = []
+    for ticket in (first, second):
+        steps += [
+            *jump(f"#{ticket.id}"),
+            MODIFY,
+            {"click": "#action_resolve"},
+            {"select": "#action_resolve_resolve_resolution", "option": how},
+            SUBMIT,
+        ]
+    return Draft(
+        "Close the tickets #{{first}} and #{{second}} with the resolution {{resolution}}.",
+        {"first": str(first.id), "second": str(second.id), "resolution": how},
+        [*steps, DONE],
+        pages=[
+            one
+            for ticket in (first, second)
+            for one in (
+                check(path(ticket), STATUS, exact("closed")),
+                check(path(ticket), RESOLUTION, includes(how)),
+                check(path(ticket), field("component"), exact(ticket["component"])),
+            )
+        ],
+        user=user,
+    )
+
+
+def _reassign(ticket: Ticket, owner: str, priority: str, user: str) -> Draft:
+    return Draft(
+        "Assign the ticket '{{summary}}' to {{owner}} and set its priority to {{priority}}.",
+        {"summary": ticket["summary"], "owner": owner, "priority": priority},
+        [
+            *find(ticket),
+            MODIFY,
+            {"select": "#field-priority", "option": priority},
+            {"click": "#action_reassign"},
+            {"fill": "#action_reassign_reassign_owner", "text": owner},
+            SUBMIT,
+            DONE,
+        ],
+        pages=[
+            check(path(ticket), field("owner"), exact(owner)),
+            check(path(ticket), field("priority"), exact(priority)),
+            check(path(ticket), STATUS, exact("assigned")),
+        ],
+        user=user,
+    )
+
+
+def _milestone(name: str, text: str, user: str) -> Draft:
+    return Draft(
+        "Create the milestone {{name}} with the description '{{text}}'.",
+        {"name": name, "text": text},
+        [
+            {"click": '#mainnav a[href="/roadmap"]'},
+            {"click": "form#add input[type=submit], #content .buttons form input[type=submit]"},
+            {"fill": "#name", "text": name},
+            {"fill": "#description", "text": text},
+            {"click": "input[name=add]"},
+            DONE,
+        ],
+        pages=[
+            check(f"/milestone/{name}", "document.querySelector('#content h1').innerText", includes(name)),
+            check(f"/milestone/{name}", "document.querySelector('#content').innerText", includes(text)),
+            check("/roadmap", "document.querySelector('#content').innerText", includes(name)),
+        ],
+        user=user,
+    )
+
+
+PAGES = {
+    "SailPlan": "We measure sails in square metres.",
+    "HarbourTest": "Each release is tried out in a real harbour.",
+    "ChartSources": "Charts come from the hydrographic offices.",
+    "TestBoats": "Three boats carry the test versions.",
+    "RadioTerms": "Texts use the words of the radio.",
+    "NightWatch": "One of us reads new tickets each evening.",
+}
+
+
+def _page(name: str, other: str, user: str) -> Draft:
+    text = content.pages()[other].rstrip("\n") + f"\n\nSee wiki:{name}.\n"
+    return Draft(
+        "Create the wiki page {{name}} with the text '{{text}}', and add the line 'See wiki:{{name}}.' at the end of "
+        "the page {{other}}.",
+        {"name": name, "text": PAGES[name], "other": other},
+        [
+            *jump(f"wiki:{name}"),
+            {"click": "#modifypage input[type=submit]"},
+            {"fill": "#text", "text": PAGES[name]},
+            {"click": "#save"},
+            *jump(f"wiki:{other}"),
+            {"click": "#modifypage input[type=submit]"},
+            {"fill": "#text", "text": text},
+            {"click": "#save"},
+            DONE,
+        ],
+        pages=[
+            check(f"/wiki/{name}", PAGE, includes(PAGES[name])),
+            check(f"/wiki/{other}", PAGE, includes(f"See wiki:{name}", _first_line(other))),
+            check(f"/wiki/{other}", f"[...document.querySelectorAll('#wikipage a.wiki')].some(a => "
+                  f"a.getAttribute('href') === '/wiki/{name}').toString()", exact("true")),
+        ],
+        user=user,
+    )  # fmt: skip
+
+
+def _first_line(page: str) -> str:
+    return content.pages()[page].split("\n", 1)[0].strip("= ")
+
+
+def _mail(address: str, user: str) -> Draft:
+    return Draft(
+        "Set the e-mail address in your preferences to {{address}}.",
+        {"address": address},
+        [
+            {"click": '#metanav a[href="/prefs"]'},
+            {"fill": "#email", "text": address},
+            {"click": "#userprefs .buttons input[type=submit]"},
+            DONE,
+        ],
+        pages=[check("/prefs", "document.querySelector('#email').value", exact(address))],
+        user=user,
+    )
+
+
+def _unknown(ticket: Ticket, what: str) -> Draft:
+    return Draft(
+        "What is the {{what}} of the ticket '{{summary}}', according to the tracker?",
+        {"what": what, "summary": ticket["summary"]},
+        [*find(ticket), {"answer": "N/A"}],
+        answer=UNACHIEVABLE,
+        note=f"Tickets have no {what}.",
+    )
+
+
+REMARKS = (
+    "Confirmed on the boat this weekend.",
+    "The fix is in the nightly build.",
+    "Please attach the file that shows it.",
+    "This also happens in the demo.",
+)
+SUMMARIES = (
+    "Compass rose is drawn upside down",
+    "Print preview ignores the margins",
+    "Add a list of recent passages",
+    "Move the help texts into one folder",
+    "Sound an alarm when the anchor drags",
+    "Waypoint names accept only ten letters",
+)
+NAMES = ("1.3", "2.1", "3.0", "Summer cruise", "Boat show", "Winter refit")
+MAILS = tuple(
+    f"{name}@driftline.example" for name in ("mail", "crew", "watch", "bosun", "pilot", "mate", "cook", "deck")
+)
+NOTHING = ("estimated cost", "customer number", "invoice number")
+
+
+def _in_turn(rows: Rows) -> Rows:
+    """Give each row a developer, in turn."""
+    return [(*row, content.DEVELOPERS[place % 3]) for place, row in enumerate(rows)]
+
+
+def _reports() -> Rows:
+    fields = itertools.product(content.rows.TYPES, [it.name for it in content.rows.COMPONENTS])
+    shades = content.rows.PRIORITIES
+    return [
+        (SUMMARIES[place % 6], kind, component, shades[place % 5]) for place, (kind, component) in enumerate(fields)
+    ]
+
+
+def _closable() -> Rows:
+    pairs = itertools.pairwise(_open_tickets())
+    return [(*pair, ("wontfix", "duplicate", "worksforme", "invalid")[place % 4]) for place, pair in enumerate(pairs)]
+
+
+def _moves() -> Rows:
+    def another(values: tuple[str, ...], now: str, turn: int) -> str:
+        others = [it for it in values if it != now]
+        return others[turn % len(others)]
+
+    return [
+        (it, another(content.DEVELOPERS, it["owner"], it.id), another(content.rows.PRIORITIES, it["priority"], it.id))
+        for it in _open_tickets()
+    ]
+
+
+def _cross(items: Any, others: Any) -> Rows:
+    return list(itertools.product(items, others))
+
+
+GENERATOR = Generator(
+    "tracker",
+    "__TRACKER__",
+    "/wiki",
+    {
+        "field": Template(_lookups, _lookup),
+        "resolution": Template(lambda: [(it,) for it in content.tickets() if not it.open], _resolution),
+        "count": Template(lambda: _cross([it.name for it in content.rows.COMPONENTS], content.DEVELOPERS), _count),
+        "numbers": Template(_some, _numbers),
+        "open": Template(lambda: [(it,) for it in content.tickets()], _open),
+        "comment": Template(lambda: _in_turn(_cross(_open_tickets(), REMARKS)), _remark),
+        "report": Template(lambda: _in_turn(_reports()), _report),
+        "close": Template(lambda: _in_turn(_closable()), _close),
+        "reassign": Template(lambda: _in_turn(_moves()), _reassign),
+        "milestone": Template(
+            lambda: _in_turn(_cross(NAMES, ("Nothing but repairs.", "What users asked for."))), _milestone
+        ),
+        "page": Template(
+            lambda: _in_turn(_cross(PAGES, ("Team", "CodingStyle", "ReleaseChecklist", "Meetings"))), _page
+        ),
+        "mail": Template(lambda: _cross(MAILS, content.DEVELOPERS), _mail),
+        "unknown": Template(lambda: _cross(content.tickets(), NOTHING), _unknown),
+    },
+)
+TEMPLATES = GENERATOR.templates
+generate = GENERATOR.generate

@@ -1,0 +1,1 @@
+"""The wiki: MediaWiki, about an archipelago that nobody has been to."""

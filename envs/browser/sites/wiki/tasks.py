@@ -1,0 +1,426 @@
+"""Tasks in the wiki, drawn from :mod:`rows`; form and meaning of the steps are in ``sites/drafting.py``."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+from urllib.parse import quote
+
+from turngym.envs.browser.sites.drafting import (
+    UNACHIEVABLE,
+    Draft,
+    Generator,
+    Rows,
+    Step,
+    Template,
+    check,
+    exact,
+    includes,
+)
+from turngym.envs.browser.sites.wiki import content, rows
+
+EDITORS = ("MarenHolt", "TobiasFinch")
+SEARCH = "#searchInput"
+SAVE = "#wpSave"
+WATCHED = "document.querySelector('textarea[name=wpTitles]').value.trim().split('\\n').sort().join('|')"
+BODY = "document.querySelector('#mw-content-text').innerText"
+HEADING = "document.querySelector('#firstHeading').innerText"
+
+
+def path(title: str) -> str:
+    """Return the path of a page."""
+    return "/wiki/" + quote(title.replace(" ", "_"), safe="/:'()")
+
+
+def find(title: str) -> list[Step]:
+    """Open a page by its name, in the search box."""
+    return [{"fill": SEARCH, "text": title, "enter": True}]
+
+
+def plain(value: str) -> str:
+    """Return a fact as the reader sees it."""
+    return value.replace("[[", "").replace("]]", "")
+
+
+def _fact(article: content.Article, name: str) -> Draft:
+    value = plain(article.facts[name])
+    return Draft(
+        "According to the fact sheet of the article {{article}}, what is given for '{{fact}}'? Answer with that alone.",
+        {"article": article.title, "fact": name},
+        [*find(article.title), {"answer": value}],
+        answer=exact(value),
+    )
+
+
+_HOPS = {
+    "ship": "In which year was the home port of the ship {{name}} founded? Answer with the year alone.",
+    "person": "How many inhabitants does the town have that {{name}} is from? Answer as the article writes it.",
+    "festival": "Who is the mayor of the town in which {{name}} is held? Answer with the name alone.",
+}
+
+
+def _hop(name: str, kind: str, town: rows.Town) -> Draft:
+    answer = {"ship": str(town.founded), "person": content.number(town.population), "festival": town.mayor}[kind]
+    steps = [*find(name), {"click": f'#mw-content-text a[href="{path(town.name)}"]'}, {"answer": answer}]
+    return Draft(_HOPS[kind], {"name": name}, steps, answer=exact(answer))
+
+
+def _hops() -> Rows:
+    towns = {town.name: town for town in rows.TOWNS}
+    ships = [(it.name, "ship", towns[it.port]) for it in rows.SHIPS]
+    people = [(it.name, "person", towns[it.home]) for it in rows.PEOPLE]
+    return [*ships, *people, *((it.name, "festival", towns[it.town]) for it in rows.FESTIVALS)]
+
+
+_MOST = {
+    "was founded first": lambda town: -town.founded,
+    "was founded last": lambda town: town.founded,
+    "has the most inhabitants": lambda town: town.population,
+    "has the fewest inhabitants": lambda town: -town.population,
+    "has the deepest harbour": lambda town: town.depth,
+    "has the shallowest harbour": lambda town: -town.depth,
+}
+
+
+def _towns_of(island: str) -> list[rows.Town]:
+    return [town for town in rows.TOWNS if town.island == island]
+
+
+def _compare(island: str, which: str) -> Draft:
+    towns = _towns_of(island)
+    best = max(towns, key=_MOST[which]).name
+    look = [step for town in sorted(towns) for step in find(town.name)]
+    return Draft(
+        "Which of the towns on {{island}} {{which}}? Answer with its name alone.",
+        {"island": island, "which": which},
+        [*find(f"Category:Places on {island}"), *look, {"answer": best}],
+        answer=exact(best),
+    )
+
+
+def _members(category: str) -> list[str]:
+    named = [it.title for it in content.articles() if category in it.categories]
+    return named + (["Veyle Archipelago"] if category == "Islands" else [])
+
+
+def _count(category: str) -> Draft:
+    number = str(len(_members(category)))
+    return Draft(
+        "How many pages are in the category {{category}}? Answer with the number alone.",
+        {"category": category},
+        [*find(f"Category:{category}"), {"answer": number}],
+        answer=exact(number),
+    )
+
+
+def _ships(decade: int, before: bool) -> Draft:
+    names = sorted(it.name for it in rows.SHIPS if (it.built < decade) == before)
+    return Draft(
+        "Which ships on the list of ships were built {{when}} {{year}}? Answer with all their names.",
+        {"when": "before" if before else "in or after", "year": str(decade)},
+        [{"click": f'#p-navigation a[href="{path("List of ships")}"]'}, {"answer": ", ".join(names)}],
+        answer=includes(*names),
+    )
+
+
+def _author(article: content.Article) -> Draft:
+    author = next(it.user for it in content.revisions() if it.title == article.title)
+    return Draft(
+        "Who wrote the first version of the article {{article}}? Answer with the user name alone.",
+        {"article": article.title},
+        [*find(article.title), {"click": "#ca-history a"}, {"answer": author}],
+        answer=exact(author),
+    )
+
+
+def _open(title: str) -> Draft:
+    if title.startswith("Talk:"):
+        steps = [*find(title.removeprefix("Talk:")), {"click": "#ca-talk a"}]
+        return Draft(
+            "Open the discussion page of the article {{article}}.",
+            {"article": title.removeprefix("Talk:")},
+            [*steps, {"answer": "done"}],
+            address=path(title),
+        )
+    return Draft(
+        "Open the page that lists what is in the category {{category}}.",
+        {"category": title.removeprefix("Category:")},
+        [*find(title), {"answer": "done"}],
+        address=path(title),
+    )
+
+
+SENTENCES = (
+    "A survey was made in the autumn of 2023.",
+    "Visitors are asked to leave the gates as they find them.",
+    "An old song has a verse about it.",
+    "The harbour office publishes the details each spring.",
+    "A plaque in the town hall recalls it.",
+    "Schoolchildren paint it every year.",
+)
+
+
+def _section_edit(article: content.Article, name: str, text: str) -> list[Step]:
+    """Open an article's section and save it with another text."""
+    link = f"h2:has(#{name.replace(' ', '_')}) .mw-editsection a"
+    fill = {"fill": "#wpTextbox1", "text": f"== {name} ==\n{text}"}
+    return [*find(article.title), {"click": link}, fill, {"click": SAVE}]
+
+
+def _in_section(name: str) -> str:
+    """Return JavaScript for the text between a section's heading and the next."""
+    heading = f"it.querySelector('#{name.replace(' ', '_')}') !== null"
+    collect = f"it.tagName === 'H2' ? [{heading}, all[1]] : [all[0], all[1] + (all[0] ? it.innerText + ' ' : '')]"
+    return f"[...document.querySelector('.mw-parser-output').children].reduce((all, it) => {collect}, [false, ''])[1]"
+
+
+def _sentence(article: content.Article, name: str, sentence: str, user: str) -> Draft:
+    old = article.sections[name]
+    return Draft(
+        "Add this sentence at the end of the section {{section}} of the article {{article}}: {{sentence}}",
+        {"section": name, "article": article.title, "sentence": sentence},
+        [*_section_edit(article, name, f"{old}\n\n{sentence}"), {"answer": "done"}],
+        pages=[
+            check(path(article.title), _in_section(name), includes(sentence)),
+            check(path(article.title), BODY, includes(*_first_words(article))),
+        ],
+        user=user,
+    )
+
+
+def _first_words(article: content.Article) -> list[str]:
+    """What must still be there: the article's title and its other headings."""
+    return [article.title, *list(article.sections)]
+
+
+NAMES = ("Agda Brenner", "Colm Hathaway", "Ines Marlow", "Oskar Tide", "Philippa Stoke", "Yannick Roe")
+
+
+def _mayor(town: rows.Town, name: str, user: str) -> Draft:
+    article = next(it for it in content.articles() if it.title == town.name)
+    body = content.wikitext(article)
+    shown = article.facts["Mayor"]
+    new = body.replace(f"mayor = {shown}", f"mayor = {name}").replace(f"The mayor is {shown}.", f"The mayor is {name}.")
+    note = f"{name} is the new mayor."
+    return Draft(
+        "{{town}} has a new mayor, {{name}}. Change the name in the fact sheet and in the section Government, then add "
+        "a topic 'New mayor' to the discussion page of the article that says: {{note}}",
+        {"town": town.name, "name": name, "note": note},
+        [
+            *find(town.name),
+            {"click": "#ca-edit a"},
+            {"fill": "#wpTextbox1", "text": new},
+            {"click": SAVE},
+            {"click": "#ca-talk a"},
+            *([{"click": "#ca-addsection a"}] if _has_talk(town.name) else []),
+            {"fill": "#wpTextbox1", "text": note if _has_talk(town.name) else f"== New mayor ==\n{note}"},
+            *([{"fill": "#wpSummary", "text": "New mayor"}] if _has_talk(town.name) else []),
+            {"click": SAVE},
+            {"answer": "done"},
+        ],
+        pages=[
+            check(path(town.name), _sheet("Mayor"), exact(name)),
+            check(path(town.name), _in_section("Government"), includes(f"The mayor is {name}")),
+            check(path(f"Talk:{town.name}"), BODY, includes("New mayor", note)),
+        ],
+        user=user,
+    )
+
+
+def _has_talk(title: str) -> bool:
+    return any(it.title == f"Talk:{title}" for it in content.revisions())
+
+
+def _sheet(name: str) -> str:
+    """Return JavaScript for a fact beside the article."""
+    return (
+        "[...document.querySelectorAll('#mw-content-text table th')]"
+        f".filter(th => th.innerText.trim() === '{name}').map(th => th.nextElementSibling.innerText.trim()).join()"
+    )
+
+
+TOPICS = {
+    "Reed paper": "Reed paper is made from the reeds of the Veyle Archipelago.",
+    "Oyster racks": "Oyster racks are wooden frames that dry out at low water.",
+    "Slate roofs": "Slate roofs last for two hundred years.",
+    "Moor paths": "Moor paths are marked with white stones.",
+    "Night ferries": "Night ferries run on the three nights of Lantern Tide.",
+    "Rowing mail": "Rowing mail is carried by boat on calm days.",
+    "Stone walls": "Stone walls are built without mortar.",
+    "Warm springs": "Warm springs rise along the northern shore.",
+}
+
+
+def _create(topic: str, article: content.Article, name: str, user: str) -> Draft:
+    old = article.sections[name]
+    return Draft(
+        "Create the article {{topic}} with the text '{{text}}', and add the line 'See also [[{{topic}}]].' at the end "
+        "of the section {{section}} of the article {{article}}.",
+        {"topic": topic, "text": TOPICS[topic], "section": name, "article": article.title},
+        [
+            *find(topic),
+            {"click": ".mw-search-createlink a"},
+            {"fill": "#wpTextbox1", "text": TOPICS[topic]},
+            {"click": SAVE},
+            *_section_edit(article, name, f"{old}\n\nSee also [[{topic}]]."),
+            {"answer": "done"},
+        ],
+        pages=[
+            check(path(topic), BODY, includes(TOPICS[topic])),
+            check(path(article.title), _in_section(name), includes(f"See also {topic}")),
+            check(path(article.title), _links_to(topic), exact("1")),
+        ],
+        user=user,
+    )
+
+
+def _links_to(title: str) -> str:
+    """Return JavaScript that counts links in the text to a page that exists."""
+    return f"document.querySelectorAll('#mw-content-text a[href=\"{path(title)}\"]').length.toString()"
+
+
+def _redirect(article: content.Article, other: str, user: str) -> Draft:
+    return Draft(
+        "Make the page {{other}} a redirect to the article {{article}}.",
+        {"other": other, "article": article.title},
+        [
+            *find(other),
+            {"click": ".mw-search-createlink a"},
+            {"fill": "#wpTextbox1", "text": f"#REDIRECT [[{article.title}]]"},
+            {"click": SAVE},
+            {"answer": "done"},
+        ],
+        pages=[
+            check(path(other), HEADING, exact(article.title)),
+            check(path(other), "document.querySelector('.mw-redirectedfrom').innerText", includes(other)),
+        ],
+        user=user,
+    )
+
+
+def _rename(article: content.Article, new: str, user: str) -> Draft:
+    return Draft(
+        "Rename the article {{article}} to {{new}}, and leave a redirect behind.",
+        {"article": article.title, "new": new},
+        [
+            *find(article.title),
+            {"goto": path("Special:MovePage/" + article.title)},
+            {"fill": "input[name=wpNewTitleMain]", "text": new},
+            {"click": "button[name=wpMove], input[name=wpMove]"},
+            {"answer": "done"},
+        ],
+        pages=[
+            check(path(article.title), HEADING, exact(new)),
+            check(path(new), BODY, includes(article.title)),
+        ],
+        user=user,
+    )
+
+
+def _watch(first: content.Article, second: content.Article, user: str) -> Draft:
+    titles = f"{first.title}\n{second.title}"
+    return Draft(
+        "Put the articles {{first}} and {{second}} on your watchlist.",
+        {"first": first.title, "second": second.title},
+        [
+            {"click": "#pt-watchlist a"},
+            {"click": f'a[href="{path("Special:EditWatchlist/raw")}"]'},
+            {"fill": "textarea[name=wpTitles]", "text": titles},
+            {"click": "#mw-content-text form button[type=submit]"},
+            {"answer": "done"},
+        ],
+        pages=[check(path("Special:EditWatchlist/raw"), WATCHED, exact("|".join(sorted((first.title, second.title)))))],
+        user=user,
+    )
+
+
+_UNKNOWN = {
+    "telephone number of the town hall": "No article gives telephone numbers.",
+    "name of the primary school": "No article says anything about schools' names.",
+    "average price of a house": "No article gives prices of houses.",
+}
+
+
+def _unknown(town: rows.Town, what: str) -> Draft:
+    return Draft(
+        "According to the wiki, what is the {{what}} in {{town}}?",
+        {"what": what, "town": town.name},
+        [*find(town.name), {"answer": "N/A"}],
+        answer=UNACHIEVABLE,
+        note=_UNKNOWN[what],
+    )
+
+
+def _edits() -> Rows:
+    """Every section of every article, with a sentence and somebody to write it."""
+    sections = [(it, name) for it in content.articles() for name in it.sections]
+    return [
+        (article, name, SENTENCES[place % len(SENTENCES)], EDITORS[place % 2])
+        for place, (article, name) in enumerate(sections)
+    ]
+
+
+def _pairs(items: tuple[Any, ...], others: tuple[Any, ...]) -> Rows:
+    """Every item with every other and, in turn, one of the editors."""
+    crossed = [(item, other) for item in items for other in others]
+    return [(*pair, EDITORS[place % 2]) for place, pair in enumerate(crossed)]
+
+
+def _watches() -> Rows:
+    """Articles with their neighbours in the list, so that both are of one kind."""
+    items = content.articles()
+    return [(*pair, EDITORS[place % 2]) for place, pair in enumerate(itertools.pairwise(items))]
+
+
+def _of_kind(*kinds: str) -> tuple[content.Article, ...]:
+    return tuple(it for it in content.articles() if it.kind in kinds)
+
+
+def _creations() -> Rows:
+    places = _of_kind("Island", "Town")
+    crossed = [(topic, it, next(iter(it.sections))) for topic in TOPICS for it in places]
+    return [(*row, EDITORS[place % 2]) for place, row in enumerate(crossed)]
+
+
+_OTHER = ("The {} page", "{} (Veyle)", "{} today")
+_TITLES = [f"Talk:{it.title}" for it in content.articles() if _has_talk(it.title)]
+_TITLES += [f"Category:{name}" for name in content.categories()]
+
+GENERATOR = Generator(
+    "wiki",
+    "__WIKI__",
+    "/wiki/Main_Page",
+    {
+        "fact": Template(lambda: [(it, name) for it in content.articles() for name in it.facts], _fact),
+        "hop": Template(_hops, _hop),
+        "compare": Template(
+            lambda: [(it.name, which) for it in rows.ISLANDS if len(_towns_of(it.name)) > 1 for which in _MOST],
+            _compare,
+        ),
+        "count": Template(lambda: [(name,) for name in content.categories() if name != "Lists"], _count),
+        "ships": Template(
+            lambda: [(year, before) for year in (1900, 1950, 1960, 1970, 1980, 1990, 2000) for before in (False, True)],
+            _ships,
+        ),
+        "author": Template(lambda: [(it,) for it in content.articles()], _author),
+        "open": Template(lambda: [(title,) for title in _TITLES], _open),
+        "sentence": Template(_edits, _sentence),
+        "mayor": Template(lambda: _pairs(rows.TOWNS, NAMES), _mayor),
+        "create": Template(_creations, _create),
+        "redirect": Template(
+            lambda: [(it, form.format(it.title), user) for it, form, user in _pairs(content.articles(), _OTHER)],
+            _redirect,
+        ),
+        "rename": Template(
+            lambda: [
+                (it, f"{it.title} of {place}", user)
+                for it, place, user in _pairs(_of_kind("Lighthouse", "Ship"), ("the Isles", "Veyle", "the North"))
+            ],
+            _rename,
+        ),
+        "watch": Template(_watches, _watch),
+        "unknown": Template(lambda: [(town, what) for town in rows.TOWNS for what in _UNKNOWN], _unknown),
+    },
+)
+TEMPLATES = GENERATOR.templates
+generate = GENERATOR.generate
