@@ -71,7 +71,7 @@ def throughput(workers: int, seconds: float) -> None:
     while_stepping = sum(steps / stepping for steps, stepping, _ in found)
     in_all = sum(steps / whole for steps, _, whole in found)
     each = 1000 * sum(stepping for _, stepping, _ in found) / sum(steps for steps, _, _ in found)
-    print(f"{workers} workers: {while_stepping:.0f} steps/s, {in_all:.0f} with the resets between; {each:.1f} ms a step")
+    print(f"{workers} workers: {while_stepping:.0f} steps/s, with resets {in_all:.0f}; {each:.1f} ms a step")
 
 
 def contexts(count: int) -> None:
@@ -84,7 +84,8 @@ def contexts(count: int) -> None:
         sizes.append(memory([os.getpid()])[0])
     for env in envs:
         env.close()
-    print(f"{count} contexts: first {sizes[0]:.0f} MB with Python, each more {(sizes[-1] - sizes[0]) / (count - 1):.1f} MB")
+    more = (sizes[-1] - sizes[0]) / (count - 1)
+    print(f"{count} contexts: first {sizes[0]:.0f} MB with Python, each more {more:.1f} MB")
 
 
 def zombies() -> int:

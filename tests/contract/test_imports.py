@@ -17,7 +17,17 @@ PACKAGES = ("envs", "agents", "trainers")
 
 ELSEWHERE = "envs/browser/sites"
 """Where programs are that run in the virtual environments of web sites, apart from what lists and runs them."""
-OURS = ("__init__.py", "content.py", "forkserver.py", "install.py", "instance.py", "registry.py", "rows.py", "tasks.py")
+OURS = (
+    "__init__.py",
+    "content.py",
+    "drafting.py",
+    "forkserver.py",
+    "install.py",
+    "instance.py",
+    "registry.py",
+    "rows.py",
+    "tasks.py",
+)
 
 
 def runs_here(path):
