@@ -326,7 +326,7 @@ class DevToolsPage:
 
     def _show(self) -> None:
         """Have a new document accept input: what it gets before it was shown is dropped."""
-        self._fresh = False
+        self._fresh = self._left = False
         for _ in range(FIRST_FRAMES):
             self._pass_frame()
 

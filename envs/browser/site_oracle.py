@@ -105,9 +105,11 @@ class _Finder:
         if not self._numbered:
             return self._point(place, by_hand)
         number = elements.ask(self._page, "numberOf", selector)["number"]
-        if number is None:
-            return [_call("scroll_page", direction="down" if place["y"] > 0 else "up")], False
-        return [_call(tool, element=number, **arguments)], True
+        if number is not None:
+            return [_call(tool, element=number, **arguments)], True
+        if 0 <= place["y"] < place["height"]:
+            raise InfraError("no_oracle", f"the page {self._page.url} numbers nothing at {selector!r}")
+        return [_call("scroll_page", direction="down" if place["y"] > 0 else "up")], False
 
     def _find(self, selector: str, option: str | None = None) -> dict[str, float] | None:
         found: dict[str, float] | None = self._page.evaluate(f"{FIND}({json.dumps(selector)}, {json.dumps(option)})")

@@ -400,13 +400,14 @@
     return refuse(`element ${number} is covered${why}`);
   };
 
-  // The number of the first visible element that a selector finds, or else of what is numbered around it; null if
-  // nothing is.
+  // The number of the first visible element that a selector finds, or else of the first that is numbered within it or
+  // around it; null if nothing is.
   const numberOf = (selector) => {
-    let number = -1;
-    let at = [...document.querySelectorAll(selector)].find(isVisible);
-    for (; at && number < 0; at = parentOf(at)) number = numbered.indexOf(at);
-    return {number: number < 0 ? null : number};
+    const found = [...document.querySelectorAll(selector)].find(isVisible);
+    const near = found ? [found, ...found.querySelectorAll('*')] : [];
+    for (let at = found && parentOf(found); at; at = parentOf(at)) near.push(at);
+    const number = near.map((node) => numbered.indexOf(node)).find((place) => place >= 0);
+    return {number: number ?? null};
   };
 
   const changed = (node) => {
