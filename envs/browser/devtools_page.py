@@ -53,6 +53,8 @@ STOP_SECONDS = 2.0
 """Longest wait for loading to stop when told to, seconds."""
 EVALUATIONS = 4
 """Documents that a script is tried in."""
+STORAGE = "file_systems,indexeddb,local_storage,websql,service_workers,cache_storage,storage_buckets"
+"""Kinds of storage that do not outlast an episode."""
 GONE = ("navigated or closed", "context was destroyed", "Cannot find context", "Cannot find default execution context")
 """What the browser says of a script whose document went away under it."""
 
@@ -90,6 +92,18 @@ class DevToolsContext:
     def add_cookies(self, cookies: Sequence[Cookie]) -> None:
         """Set cookies."""
         self.browser.call("Storage.setCookies", {"cookies": list(cookies), "browserContextId": self._id})
+
+    def reset(self) -> None:
+        """Close all pages, and forget cookies and storage."""
+        with self.browser.lock:
+            for page in list(self.pages.values())[1:]:
+                page.close()
+            for page in list(self.pages.values()):
+                # What a page stores belongs to its origin, and is reached from a page alone.
+                for host in self.hosts or ():
+                    page.command("Storage.clearDataForOrigin", {"origin": f"http://{host}", "storageTypes": STORAGE})
+                page.close()
+            self.browser.call("Storage.clearCookies", {"browserContextId": self._id})
 
     def close(self) -> None:
         """Close it with its pages."""

@@ -89,10 +89,15 @@ class FakeContext:
         """Take cookies."""
         self._browser.check()
 
-    def close(self) -> None:
+    def reset(self) -> None:
         """Close its pages."""
         for page in self._pages:
             page.close()
+        self._pages.clear()
+
+    def close(self) -> None:
+        """Close its pages."""
+        self.reset()
 
 
 class FakePage:

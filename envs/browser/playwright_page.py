@@ -99,6 +99,14 @@ class PlaywrightContext:
         """Set cookies."""
         self.browser.do(lambda: self.context.add_cookies(cast(Any, list(cookies))))
 
+    def reset(self) -> None:
+        """Close all pages, and forget cookies and storage."""
+        for number, page in enumerate(list(self.pages.values())):
+            for host in (self.hosts or ()) if number == 0 else ():
+                page.command("Storage.clearDataForOrigin", {"origin": f"http://{host}", "storageTypes": "all"})
+            page.close()
+        self.browser.do(lambda: self.context.clear_cookies())
+
     def close(self) -> None:
         """Close it with its pages."""
         context, self._context = self._context, None

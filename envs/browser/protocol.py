@@ -182,6 +182,9 @@ class Context(Protocol):
     def add_cookies(self, cookies: Sequence[Cookie]) -> None:
         """Set cookies."""
 
+    def reset(self) -> None:
+        """Close all pages, and forget cookies and storage; what servers let browsers keep stays in the cache."""
+
     def close(self) -> None:
         """Close it with its pages; again is a no-op, and so it is when the browser is gone."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
-from turngym.envs.browser.protocol import LOAD_SECONDS, Browser, Cookie, Event, Happening, Page, Size
+from turngym.envs.browser.protocol import LOAD_SECONDS, Context, Cookie, Event, Happening, Page, Size
 from turngym.envs.core import Refused
 from turngym.envs.types import Image
 
@@ -38,15 +38,14 @@ WORDS: Mapping[str, str] = {
 
 
 class Tabs:
-    """The tabs of one agent, in a new context of ``browser``.
+    """The tabs of one agent, in a context without any, of which ``size`` is the viewport.
 
-    ``size`` is that of the viewport, ``hosts`` the only ones that pages reach. Methods raise
-    :class:`turngym.envs.InfraError` when the browser or a site fails, and :class:`~turngym.envs.core.Refused` for what
-    cannot be done, with everything as it was.
+    Methods raise :class:`turngym.envs.InfraError` when the browser or a site fails, and
+    :class:`~turngym.envs.core.Refused` for what cannot be done, with everything as it was.
     """
 
-    def __init__(self, browser: Browser, size: Size, hosts: Sequence[str], cookies: Sequence[Cookie] = ()) -> None:
-        self._context = browser.new_context(size, SCRIPT, hosts=hosts)
+    def __init__(self, context: Context, size: Size, cookies: Sequence[Cookie] = ()) -> None:
+        self._context = context
         if cookies:
             self._context.add_cookies(cookies)
         self._pages: list[Page] = [self._context.new_page()]
@@ -134,10 +133,6 @@ class Tabs:
         """Return, a line each, what happened since this was last asked and no picture shows."""
         lines, self._told = self._told, []
         return "\n".join(lines)
-
-    def close(self) -> None:
-        """Close the context with all tabs."""
-        self._context.close()
 
     def _check(self, number: int) -> None:
         if number >= len(self._pages):

@@ -12,12 +12,12 @@ import numpy as np
 from turngym.envs.browser import elements as page_elements
 from turngym.envs.browser import pool, site_tasks, tools
 from turngym.envs.browser.pool import Backend
-from turngym.envs.browser.protocol import Browser, Cookie, Page
+from turngym.envs.browser.protocol import Browser, Context, Cookie, Page
 from turngym.envs.browser.sight import Sight
 from turngym.envs.browser.site_oracle import Script
 from turngym.envs.browser.site_tasks import SiteTask
 from turngym.envs.browser.sites import SITES, Instance
-from turngym.envs.browser.tabs import Tabs
+from turngym.envs.browser.tabs import SCRIPT, Tabs
 from turngym.envs.browser.view import View, image_size_of
 from turngym.envs.browser.webarena import HELPERS, ChatJudge, Judge, evaluate, start_urls
 from turngym.envs.core import Outcome, Refused, TurnEnv, refuse_split
@@ -117,6 +117,7 @@ class WebSiteEnv(TurnEnv):
         """Seconds that each kind of observation took the last time, and the page before them."""
         self._sites: dict[str, Instance] = {}
         self._browser: Browser | None = None
+        self._contexts: dict[tuple[str, ...], Context] = {}
         self._tabs: Tabs | None = None
         self._current: _Current | None = None
         self._picture: tuple[Image, ...] = ()
@@ -197,20 +198,18 @@ class WebSiteEnv(TurnEnv):
     # Inside ---------------------------------------------------------------------------------------------------
 
     def _start(self, found: SiteTask) -> None:
+        self._tabs = None
+        for context in self._contexts.values():
+            context.reset()  # before the sites are, so that no page is left to ask them for anything
         addresses = dict(self._given)
         for name in found.sites:
             if SITES[name].placeholder not in addresses:
                 addresses[SITES[name].placeholder] = self._pristine(name).address
-        if self._browser is None or not self._browser.alive:
-            self._drop()
-            self._browser = pool.shared_browser(self._backend or pool.default_backend())
-        if self._tabs is not None:
-            self._tabs.close()
         cookies = list(found.cookies)
         for site, user in found.users:
             cookies += cast(list[Cookie], self._sites[site].cookies(user))
-        hosts = [urlsplit(address).netloc for address in addresses.values()]
-        self._tabs = Tabs(self._browser, VIEWPORT, hosts, cookies)
+        hosts = tuple(urlsplit(address).netloc for address in addresses.values())
+        self._tabs = Tabs(self._context(hosts), VIEWPORT, cookies)
         urls = start_urls(found.web, addresses)
         script = Script(found.oracle, urls[0]) if found.oracle else None
         self._current = _Current(found, addresses, script)
@@ -221,6 +220,15 @@ class WebSiteEnv(TurnEnv):
         self._tabs.switch(0)
         self._tabs.told()
         self._see()
+
+    def _context(self, hosts: tuple[str, ...]) -> Context:
+        """Return a context without pages, in a browser that is alive: one for each set of hosts, with its cache."""
+        if self._browser is None or not self._browser.alive:
+            self._drop()
+            self._browser = pool.shared_browser(self._backend or pool.default_backend())
+        if hosts not in self._contexts:
+            self._contexts[hosts] = self._browser.new_context(VIEWPORT, SCRIPT, hosts=hosts)
+        return self._contexts[hosts]
 
     def _pristine(self, name: str) -> Instance:
         """Return this environment's copy of a site in its pristine state."""
@@ -280,10 +288,10 @@ class WebSiteEnv(TurnEnv):
         return self._tabs, self._current
 
     def _drop(self) -> None:
-        tabs, browser = self._tabs, self._browser
-        self._tabs = self._browser = None
-        if tabs is not None:
-            tabs.close()
+        browser, self._browser, self._tabs = self._browser, None, None
+        for context in self._contexts.values():
+            context.close()
+        self._contexts.clear()
         if browser is not None:
             pool.release(browser)
 

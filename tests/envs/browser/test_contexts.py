@@ -255,6 +255,25 @@ def test_tabs_share_cookies_and_contexts_do_not(browser, context, sites):
     assert is_alive(first)
 
 
+def test_a_context_that_is_reset_has_forgotten_everything(context, sites):
+    address = f"{sites[0].address}/cookie"
+    for _ in range(3):
+        page = context.new_page()
+        page.goto(address)
+        assert text(page) == "None"
+        kept = "localStorage.length + sessionStorage.length + history.length"
+        assert page.evaluate(kept) == 2  # the blank page that a tab begins with, and this one
+        page.evaluate("localStorage.setItem('a', 1), sessionStorage.setItem('a', 1), document.cookie = 'more=1', 0")
+        stored = "new Promise((done) => { indexedDB.open('a').onsuccess = () => done(indexedDB.databases()); })"
+        assert len(page.evaluate(stored)) == 1
+        context.new_page().goto(address)
+        context.reset()
+    page = context.new_page()
+    page.goto(address)
+    assert page.evaluate("indexedDB.databases()") == []
+    assert is_alive(page)
+
+
 def test_many_tabs_draw_in_turns(context, sites):
     pages = [context.new_page() for _ in range(4)]
     for number, page in enumerate(pages):
