@@ -53,6 +53,8 @@ STOP_SECONDS = 2.0
 """Longest wait for loading to stop when told to, seconds."""
 EVALUATIONS = 4
 """Documents that a script is tried in."""
+BLANK = "/turngym-blank"
+"""Path of an empty page that every host has; no server is asked for it."""
 STORAGE = "file_systems,indexeddb,local_storage,websql,service_workers,cache_storage,storage_buckets"
 """Kinds of storage that do not outlast an episode."""
 GONE = ("navigated or closed", "context was destroyed", "Cannot find context", "Cannot find default execution context")
@@ -68,6 +70,7 @@ class DevToolsContext:
         self.browser, self.size, self.script, self.window, self.hosts = browser, size, script, window, hosts
         self.pages: dict[str, DevToolsPage] = {}
         """By target id."""
+        self._blank: DevToolsPage | None = None
         params: Message = {}
         if hosts is not None:
             # Not even the loopback interface is reached past the proxy, but for these.
@@ -87,22 +90,29 @@ class DevToolsContext:
     def new_page(self) -> DevToolsPage:
         """Open a blank page."""
         with self.browser.lock:
-            return DevToolsPage(self)
+            page, self._blank = self._blank, None
+            return page or DevToolsPage(self)
 
     def add_cookies(self, cookies: Sequence[Cookie]) -> None:
         """Set cookies."""
         self.browser.call("Storage.setCookies", {"cookies": list(cookies), "browserContextId": self._id})
 
     def reset(self) -> None:
-        """Close all pages, and forget cookies and storage."""
+        """Close all pages, and forget cookies and storage.
+
+        Where there is one host alone, a page stays, emptied, to be the next new one: its process is warm.
+        """
         with self.browser.lock:
-            for page in list(self.pages.values())[1:]:
-                page.close()
-            for page in list(self.pages.values()):
+            self._blank = None
+            origins = [f"http://{host}" for host in self.hosts or ()]
+            for number, page in enumerate(list(self.pages.values())):
                 # What a page stores belongs to its origin, and is reached from a page alone.
-                for host in self.hosts or ():
-                    page.command("Storage.clearDataForOrigin", {"origin": f"http://{host}", "storageTypes": STORAGE})
-                page.close()
+                for origin in origins if number == 0 else ():
+                    page.command("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": STORAGE})
+                if number == 0 and len(origins) == 1 and page.empty(origins[0]):
+                    self._blank = page
+                else:
+                    page.close()
             self.browser.call("Storage.clearCookies", {"browserContextId": self._id})
 
     def close(self) -> None:
@@ -278,6 +288,16 @@ class DevToolsPage:
         """Send a DevTools command to the page and return its result."""
         return self._browser.call(method, dict(params or {}), self._session)
 
+    def empty(self, origin: str) -> bool:
+        """Leave nothing in a page of that origin but the process that draws it; False if it is somewhere else."""
+        if not self._url.startswith(origin + "/"):
+            return False
+        self.evaluate("sessionStorage.clear(), window.name = '', 0")
+        self.goto(origin + BLANK)  # in the same process; what the old document does at its end, it does now
+        self.command("Page.resetNavigationHistory")
+        self.happenings()
+        return self._url == origin + BLANK
+
     def close(self) -> None:
         """Close the page."""
         if self._owns_context:
@@ -331,7 +351,9 @@ class DevToolsPage:
         """Let a document be loaded, or keep the page where it is."""
         url, number = request["request"]["url"], {"requestId": request["requestId"]}
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or parts.netloc in (self._context.hosts or ()):
+        if parts.path == BLANK and parts.netloc in (self._context.hosts or ()):
+            self._browser.post("Fetch.fulfillRequest", {**number, "responseCode": 200}, self._session)
+        elif parts.scheme not in ("http", "https") or parts.netloc in (self._context.hosts or ()):
             self._browser.post("Fetch.continueRequest", number, self._session)
         else:
             if request.get("frameId") == self._target:
