@@ -81,6 +81,10 @@ class Tool:
         """Say why ``arguments`` do not fit this tool, or None if they do."""
         from jsonschema.exceptions import best_match
 
+        parameters = self.parameters
+        if arguments.keys() == parameters.keys() and all(_fits(parameters[k], v) for k, v in arguments.items()):
+            return None  # as most calls do; the validator takes as long as a frame of a browser
+
         problem = best_match(self._validator.iter_errors(arguments))
         if problem is not None:
             where = ".".join([self.name, *map(str, problem.absolute_path)])
@@ -95,6 +99,16 @@ class Tool:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.name, self.description, self.parameters)  # without the validator, which cannot travel
+
+
+def _fits(schema: Schema, value: Any) -> bool:
+    """Whether a value is sure to fit a plain schema: whole numbers, ASCII texts, truth values, one of a few texts."""
+    bounds = schema.keys() - {"type", "description", "default"}
+    if type(value) is int and schema.get("type") == "integer" and bounds <= {"minimum", "maximum"}:
+        return bool(schema.get("minimum", value) <= value <= schema.get("maximum", value))
+    if type(value) is str and value.isascii():
+        return value in schema["enum"] if bounds == {"enum"} else schema.get("type") == "string" and not bounds
+    return type(value) is bool and schema.get("type") == "boolean" and not bounds
 
 
 class ToolCallSpace(gym.Space[ToolCall]):

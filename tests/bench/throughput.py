@@ -58,9 +58,11 @@ def throughput(workers: int, seconds: float) -> None:
     """Print how many steps all workers together make in a second."""
     context = multiprocessing.get_context("spawn")
     pipes: list[Any] = []
+    processes = []
     for _ in range(workers):
         ours, theirs = context.Pipe()
-        context.Process(target=play, args=(os.getpid(), seconds, theirs), daemon=True).start()
+        processes.append(context.Process(target=play, args=(os.getpid(), seconds, theirs), daemon=True))
+        processes[-1].start()
         pipes.append(ours)
     for _ in TASKS:
         for pipe in pipes:
@@ -68,6 +70,8 @@ def throughput(workers: int, seconds: float) -> None:
         for pipe in pipes:
             pipe.send(None)
     found = [pipe.recv() for pipe in pipes]
+    for process in processes:
+        process.join()
     while_stepping = sum(steps / stepping for steps, stepping, _ in found)
     in_all = sum(steps / whole for steps, _, whole in found)
     each = 1000 * sum(stepping for _, stepping, _ in found) / sum(steps for steps, _, _ in found)

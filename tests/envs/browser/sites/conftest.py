@@ -35,3 +35,10 @@ def home(installed_notes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that holds the installed notes, in use."""
     monkeypatch.setenv("TURNGYM_SITES", str(installed_notes))
     return installed_notes
+
+
+@pytest.fixture(scope="session")
+def installed_sites() -> None:
+    """All sites that ship, installed where the user has them."""
+    for name in sites.SITES:
+        sites.install(name)
