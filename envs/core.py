@@ -108,6 +108,10 @@ class TurnEnv(gym.Env[Observation, ToolCall]):
         """Return text that belongs to every observation after the instruction; empty by default."""
         return ""
 
+    def picture(self) -> Image | None:
+        """Return a picture of the world as it is, for environments whose observations may come without; or None."""
+        return None
+
     # Gymnasium ------------------------------------------------------------------------------------------------
 
     @property
@@ -173,8 +177,11 @@ class TurnEnv(gym.Env[Observation, ToolCall]):
         return self._observation(), float(outcome.reward), terminated, self._over and not terminated, info
 
     def render(self) -> Image | None:
-        """Return the newest picture."""
-        return self._images[-1].copy() if self.render_mode == "rgb_array" and self._images else None
+        """Return the newest picture; where observations have none, one made now."""
+        if self.render_mode != "rgb_array":
+            return None
+        newest = self._images[-1] if self._images else self.picture()
+        return None if newest is None else newest.copy()
 
     # Inside ---------------------------------------------------------------------------------------------------
 

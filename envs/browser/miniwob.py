@@ -229,12 +229,9 @@ class MiniWoBEnv(TurnEnv):
         convert = self._to_image if self._sight.draws else self._to_element
         return [convert(call) for call in oracle.plan(self._screen())]
 
-    def render(self) -> Image | None:
-        """Return the newest picture; where observations have none, one drawn now."""
-        if self.render_mode != "rgb_array" or self._page is None or self._sight.draws:
-            return super().render()
-        frame = self._page.interact((), "0")[1]
-        return None if frame is None else self._sight.view.show(frame).copy()
+    def picture(self) -> Image | None:
+        """Return a picture of the page, drawn now."""
+        return None if self._page is None else self._sight.view.show(self._page.draw())
 
     def close(self) -> None:
         """Close the page; the browser goes with its last page."""

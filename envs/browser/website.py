@@ -188,6 +188,10 @@ class WebSiteEnv(TurnEnv):
             raise NotImplementedError(f"there is no oracle for {self.task.id}")
         return current.script.calls(tabs.page, self._sight.numbers, self._sight.view.to_image)
 
+    def picture(self) -> Image | None:
+        """Return a picture of the page in front, drawn now."""
+        return None if self._tabs is None else self._sight.view.show(self._tabs.draw())
+
     def close(self) -> None:
         """Close the page and end this environment's copies of the sites; the browser goes with its last page."""
         self._drop()
@@ -314,7 +318,10 @@ class _Current:
         """Return the address that is meant; raise :class:`Refused` for what is none or is outside the task's sites."""
         for placeholder, address in self.addresses.items():
             url = url.replace(placeholder, address) if url.startswith(placeholder) else url
-        parts = urlsplit(url if "://" in url else f"http://{url}")
+        try:
+            parts = urlsplit(url if "://" in url else f"http://{url}")
+        except ValueError:
+            raise Refused(f"{url!r} is no address") from None
         if parts.scheme not in ("http", "https"):
             raise Refused(f"{url!r} is no address of a web page")
         if parts.netloc in self.found.sites:

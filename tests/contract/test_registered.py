@@ -15,6 +15,7 @@ WAYS = {
         {"task": "login-user", "observation": ["axtree"]},
         {"task": "click-color", "backend": "playwright"},
     ],
+    "turngym/WebSite-v0": [{"task": "shop.basket", "observation": "html"}],
 }
 """Keywords for a few quick looks; an environment that is not here is made without any."""
 

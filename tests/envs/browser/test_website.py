@@ -198,6 +198,8 @@ def test_leaving_the_sites_is_an_error_that_the_agent_sees(make, shop):
     assert observation["text"].startswith(before["text"])
     *_, info = env.step(call("goto", url="file:///etc/passwd"))
     assert info["error"] == "'file:///etc/passwd' is no address of a web page"
+    *_, info = env.step(call("goto", url="http://[/"))
+    assert info["error"] == "'http://[/' is no address"
     observation, *_ = env.step(call("click_element", element=number_of(env, "Elsewhere")))
     assert "Error: http://example.com/offer is outside the allowed sites; the page stays." in observation["text"]
     assert f"Page: {shop}/\n" in observation["text"]
