@@ -25,6 +25,10 @@ bench: ## Throughput and latency, beside the other packages' environments.
 	@.ci/setup bench
 	@$(BIN)/turngym bench turngym/MiniWoB-v0 --task click-color
 	@$(BIN)/python tests/bench/miniwob_peers.py
+	@$(BIN)/python tests/bench/throughput.py
+	@$(BIN)/python tests/bench/observations.py
+	@$(BIN)/turngym sites install
+	@$(BIN)/python tests/bench/websites.py
 
 build: ## sdist, and the wheel from it, in dist/.
 	@.ci/setup

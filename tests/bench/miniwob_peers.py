@@ -170,6 +170,8 @@ class Peer:
 
 PEERS = (
     Peer("TurnGym, DevTools", "drive_turngym.py", "devtools"),
+    Peer("TurnGym, DevTools, DOM listing too", "drive_turngym.py", "devtools screenshot dom"),
+    Peer("TurnGym, DevTools, accessibility tree too", "drive_turngym.py", "devtools screenshot axtree"),
     Peer("TurnGym, Playwright", "drive_turngym.py", "playwright"),
     Peer("miniwob 1.1.0, Selenium", "drive_miniwob.py", package="miniwob==1.1.0"),
     Peer("BrowserGym 0.14.3", "drive_browsergym.py", "default", "browsergym-miniwob==0.14.3"),
