@@ -34,8 +34,8 @@ QUESTIONS = ("list", "find")
 """Prompts about the screen, asked in turns."""
 
 
-LONGEST_LINE = 120
-"""Letters of a page's line that a demonstration quotes."""
+LONGEST_QUOTE = 120
+"""Letters of a page that a demonstration quotes."""
 
 LONGEST_NAME = 24
 """Elements with longer names are not asked about: they are texts to read, not things to find."""
@@ -57,12 +57,13 @@ def place(element: Element) -> str:
 def think(call: ToolCall, elements: Sequence[Element], page: str = "") -> str:
     """Say before a call what it acts on; nothing for a call that points at no element.
 
-    That is an element of the screen and where it is, or the line of ``page`` with the number that the call names.
+    That is an element of the screen and where it is, or what ``page`` says of the number that the call names: the line
+    with ``[number]``, or the tag with ``id="number"`` and its text.
     """
     if "element" in call["arguments"]:
         number = re.escape(str(call["arguments"]["element"]))
-        line = re.search(rf"^.*(?:\[{number}\]|\bid=\"?{number}\b).*$", page, re.MULTILINE)
-        return f"<think> {line[0].strip()[:LONGEST_LINE]}</think>" if line else ""
+        said = re.search(rf'^.*\[{number}\].*$|<[^<>]*\sid="?{number}\b[^<>]*>[^<]*', page, re.MULTILINE)
+        return f"<think> {said[0].strip()[:LONGEST_QUOTE]}</think>" if said else ""
     x, y = call["arguments"].get("x"), call["arguments"].get("y")
     if x is None or y is None:
         return ""

@@ -439,12 +439,13 @@ def element(role, name, x, y):
         ({"x": 12, "y": 31}, "<think> Send10,30</think>"),
         ({"x": 90, "y": 90}, ""),
         ({"element": 7}, "<think> [7] button 'Buy'</think>"),
-        ({"element": "12"}, "<think> <a id=12>Tea</a></think>"),
-        ({"element": 1}, ""),
+        ({"element": "12"}, '<think> <a title="T" id="12"> Tea</think>'),
+        ({"element": 1}, '<think> <p id="1"> Our</think>'),
+        ({"element": 2}, ""),
         ({"text": "tea"}, ""),
     ],
 )
 def test_what_a_demonstration_says_before_its_call(arguments, thought):
-    page = "[17] link 'Sell'\n  [7] button 'Buy'\n<a id=12>Tea</a>"
+    page = '[17] link \'Sell\'\n  [7] button \'Buy\'\n<p id="1"> Our <a title="T" id="12"> Tea </a> is good </p>'
     call = {"name": "click", "arguments": arguments}
     assert warm_start.think(call, [element("button", "Send", 10.4, 30.0)], page) == thought
