@@ -3,8 +3,9 @@
 Each turn is a row: the context that the policy would see; the oracle's call, and before it, with ``grounding``, what it
 acts on and where; and, where the family lists its elements, a question about the screen, in turns of two kinds: "List
 the screen." (names and places in reading order: what is where) and "Find on the screen." (names in random order, given:
-where is what). A place is written right behind its name, so that it is predicted at the name itself. What each of these
-is worth is measured on the recipe's page, scenarios/quickstart.md.
+where is what). A place is written right behind its name, so that it is predicted at the name itself. With ``copying``,
+random words to repeat follow: what an instruction quotes is typed in few turns only, and to copy it is learned late from
+those alone. What each of these is worth is measured on the recipes' pages, scenarios/*.md.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import copy
 import random
 import re
+import string
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +31,8 @@ from turngym.envs import Element, Episode, Tokens, ToolCall, ToolCallSpace, Turn
 from turngym.envs.scenario import WarmStartBlock
 from turngym.trainers.objectives import aggregate
 from turngym.trainers.rows import pad, score
+
+LETTERS = string.ascii_letters + string.digits
 
 QUESTIONS = ("list", "find")
 """Prompts about the screen, asked in turns."""
@@ -96,6 +100,7 @@ def examples(
     *,
     grounding: bool,
     screen_reading: float,
+    copying: float = 0.0,
     seed: int,
 ) -> list[Example]:
     """Turn oracle episodes into examples, one a turn; the question about the screen alternates."""
@@ -114,6 +119,10 @@ def examples(
                 more, their_weights = _about_the_screen(asked, listed, renderer, draw)
                 completion += more
                 weights += [screen_reading * weight for weight in their_weights]
+            if copying > 0:
+                more, their_weights = _words_to_repeat(renderer, draw)
+                completion += more
+                weights += [copying * weight for weight in their_weights]
             images = images_in_context(past, turn.observation["images"], places)
             found.append(Example(Row(ids, images, tuple(completion)), tuple(weights)))
             past.append(replace(turn, tokens=Tokens(ids, places, action, (0.0,) * len(action))))
@@ -138,6 +147,18 @@ def _about_the_screen(
         ids += [*name, *where]
         weights += [0.0 if given else 1.0] * len(name) + [1.0] * len(where)
     return [*ids, renderer.eos], [*weights, 1.0]
+
+
+def random_words(draw: random.Random) -> str:
+    """Draw three words of two to six letters and digits."""
+    return " ".join("".join(draw.choices(LETTERS, k=draw.randint(2, 6))) for _ in range(3))
+
+
+def _words_to_repeat(renderer: Renderer, draw: random.Random) -> tuple[list[int], list[float]]:
+    """Ask for words to be repeated, and repeat them; the question weighs nothing."""
+    words = random_words(draw)
+    asked, answer = renderer.question(f'{prompts.read("repeat")} "{words}"'), renderer.encode(words)
+    return [*asked, *answer], [0.0] * len(asked) + [1.0] * len(answer)
 
 
 def learning_rate(step: int, steps: int, peak: float, warm_up: int = 30) -> float:
