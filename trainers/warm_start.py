@@ -4,8 +4,8 @@ Each turn is a row: the context that the policy would see; the oracle's call, an
 acts on and where; and, where the family lists its elements, a question about the screen, in turns of two kinds: "List
 the screen." (names and places in reading order: what is where) and "Find on the screen." (names in random order, given:
 where is what). A place is written right behind its name, so that it is predicted at the name itself. With ``copying``,
-random words to repeat follow: what an instruction quotes is typed in few turns only, and to copy it is learned late from
-those alone. What each of these is worth is measured on the recipes' pages, scenarios/*.md.
+random words to repeat follow: what an instruction quotes is typed in few turns only, and from those alone copying is
+learned late. What each of these is worth is measured on the recipes' pages, scenarios/*.md.
 """
 
 from __future__ import annotations
