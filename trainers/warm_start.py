@@ -42,7 +42,7 @@ LONGEST_QUOTE = 120
 """Letters of a page that a demonstration quotes."""
 
 LONGEST_NAME = 24
-"""Elements with longer names are not asked about: they are texts to read, not things to find."""
+"""Elements with longer names are not asked about or called by them: they are texts to read, not things to find."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,8 @@ def think(call: ToolCall, elements: Sequence[Element], page: str = "") -> str:
     if not under:
         return ""
     target = min(under, key=lambda e: e.width * e.height)
-    return f"<think> {target.name}{place(target)}</think>"
+    name = target.name if len(target.name) <= LONGEST_NAME else ""
+    return f"<think> {name}{place(target)}</think>"
 
 
 def corpus(episodes: Sequence[Episode], space: ToolCallSpace, dialect: Dialect) -> Iterator[str]:

@@ -441,6 +441,7 @@ def element(role, name, x, y):
     [
         ({"x": 12, "y": 31}, "<think> Send10,30</think>"),
         ({"x": 90, "y": 90}, ""),
+        ({"x": 60, "y": 60}, "<think> 60,60</think>"),
         ({"element": 7}, "<think> [7] button 'Buy'</think>"),
         ({"element": "12"}, '<think> <a title="T" id="12"> Tea</think>'),
         ({"element": 1}, '<think> <p id="1"> Our</think>'),
@@ -451,7 +452,8 @@ def element(role, name, x, y):
 def test_what_a_demonstration_says_before_its_call(arguments, thought):
     page = '[17] link \'Sell\'\n  [7] button \'Buy\'\n<p id="1"> Our <a title="T" id="12"> Tea </a> is good </p>'
     call = {"name": "click", "arguments": arguments}
-    assert warm_start.think(call, [element("button", "Send", 10.4, 30.0)], page) == thought
+    elements = [element("button", "Send", 10.4, 30.0), element("textbox", "many words of a long paragraph", 60, 60)]
+    assert warm_start.think(call, elements, page) == thought
 
 
 def test_random_words_are_asked_for_and_repeated(talk):
