@@ -121,6 +121,9 @@ class WarmStartBlock(_Block):
     """Before a call that points at an element, the demonstration says which and where."""
     screen_reading: float = Field(default=1.0, ge=0)
     """Weight of the screen-reading target; 0 turns it off."""
+    copying: float = Field(default=0.0, ge=0)
+    """Weight of a target that has random words repeated, for a model born knowing nothing which is to type what an
+    instruction quotes; 0 turns it off."""
 
     @model_validator(mode="after")
     def _in_order(self) -> WarmStartBlock:

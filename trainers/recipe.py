@@ -123,6 +123,7 @@ def _warm_up(scenario: Scenario, run: Run, pool: EnvPool, vlm: VLM, demonstratio
         dialect,
         grounding=settings.grounding,
         screen_reading=settings.screen_reading,
+        copying=settings.copying,
         seed=scenario.seed,
     )
     pool.ask()

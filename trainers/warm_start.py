@@ -3,8 +3,9 @@
 Each turn is a row: the context that the policy would see; the oracle's call, and before it, with ``grounding``, what it
 acts on and where; and, where the family lists its elements, a question about the screen, in turns of two kinds: "List
 the screen." (names and places in reading order: what is where) and "Find on the screen." (names in random order, given:
-where is what). A place is written right behind its name, so that it is predicted at the name itself. What each of these
-is worth is measured on the recipe's page, scenarios/quickstart.md.
+where is what). A place is written right behind its name, so that it is predicted at the name itself. With ``copying``,
+random words to repeat follow: what an instruction quotes is typed in few turns only, and from those alone copying is
+learned late. What each of these is worth is measured on the recipes' pages, scenarios/*.md.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import copy
 import random
 import re
+import string
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -30,15 +32,17 @@ from turngym.envs.scenario import WarmStartBlock
 from turngym.trainers.objectives import aggregate
 from turngym.trainers.rows import pad, score
 
+LETTERS = string.ascii_letters + string.digits
+
 QUESTIONS = ("list", "find")
 """Prompts about the screen, asked in turns."""
 
 
-LONGEST_LINE = 120
-"""Letters of a page's line that a demonstration quotes."""
+LONGEST_QUOTE = 120
+"""Letters of a page that a demonstration quotes."""
 
 LONGEST_NAME = 24
-"""Elements with longer names are not asked about: they are texts to read, not things to find."""
+"""Elements with longer names are not asked about or called by them: they are texts to read, not things to find."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +61,13 @@ def place(element: Element) -> str:
 def think(call: ToolCall, elements: Sequence[Element], page: str = "") -> str:
     """Say before a call what it acts on; nothing for a call that points at no element.
 
-    That is an element of the screen and where it is, or the line of ``page`` with the number that the call names.
+    That is an element of the screen and where it is, or what ``page`` says of the number that the call names: the line
+    with ``[number]``, or the tag with ``id="number"`` and its text.
     """
     if "element" in call["arguments"]:
         number = re.escape(str(call["arguments"]["element"]))
-        line = re.search(rf"^.*(?:\[{number}\]|\bid=\"?{number}\b).*$", page, re.MULTILINE)
-        return f"<think> {line[0].strip()[:LONGEST_LINE]}</think>" if line else ""
+        said = re.search(rf'^.*\[{number}\].*$|<[^<>]*\sid="?{number}\b[^<>]*>[^<]*', page, re.MULTILINE)
+        return f"<think> {said[0].strip()[:LONGEST_QUOTE]}</think>" if said else ""
     x, y = call["arguments"].get("x"), call["arguments"].get("y")
     if x is None or y is None:
         return ""
@@ -70,7 +75,8 @@ def think(call: ToolCall, elements: Sequence[Element], page: str = "") -> str:
     if not under:
         return ""
     target = min(under, key=lambda e: e.width * e.height)
-    return f"<think> {target.name}{place(target)}</think>"
+    name = target.name if len(target.name) <= LONGEST_NAME else ""
+    return f"<think> {name}{place(target)}</think>"
 
 
 def corpus(episodes: Sequence[Episode], space: ToolCallSpace, dialect: Dialect) -> Iterator[str]:
@@ -95,6 +101,7 @@ def examples(
     *,
     grounding: bool,
     screen_reading: float,
+    copying: float = 0.0,
     seed: int,
 ) -> list[Example]:
     """Turn oracle episodes into examples, one a turn; the question about the screen alternates."""
@@ -113,6 +120,10 @@ def examples(
                 more, their_weights = _about_the_screen(asked, listed, renderer, draw)
                 completion += more
                 weights += [screen_reading * weight for weight in their_weights]
+            if copying > 0:
+                more, their_weights = _words_to_repeat(renderer, draw)
+                completion += more
+                weights += [copying * weight for weight in their_weights]
             images = images_in_context(past, turn.observation["images"], places)
             found.append(Example(Row(ids, images, tuple(completion)), tuple(weights)))
             past.append(replace(turn, tokens=Tokens(ids, places, action, (0.0,) * len(action))))
@@ -137,6 +148,18 @@ def _about_the_screen(
         ids += [*name, *where]
         weights += [0.0 if given else 1.0] * len(name) + [1.0] * len(where)
     return [*ids, renderer.eos], [*weights, 1.0]
+
+
+def random_words(draw: random.Random) -> str:
+    """Draw three words of two to six letters and digits."""
+    return " ".join("".join(draw.choices(LETTERS, k=draw.randint(2, 6))) for _ in range(3))
+
+
+def _words_to_repeat(renderer: Renderer, draw: random.Random) -> tuple[list[int], list[float]]:
+    """Ask for words to be repeated, and repeat them; the question weighs nothing."""
+    words = random_words(draw)
+    asked, answer = renderer.question(f'{prompts.read("repeat")} "{words}"'), renderer.encode(words)
+    return [*asked, *answer], [0.0] * len(asked) + [1.0] * len(answer)
 
 
 def learning_rate(step: int, steps: int, peak: float, warm_up: int = 30) -> float:

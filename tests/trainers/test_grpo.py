@@ -3,15 +3,18 @@
 import copy
 import dataclasses
 import math
+import re
 import statistics
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from turngym.agents import dialects
 from turngym.agents.models import tiny
 from turngym.agents.models.vlm import VLM, Row
 from turngym.agents.policies import draw_seeds, draw_tasks
+from turngym.agents.renderer import Renderer
 from turngym.envs import Element, Group, InfraError, StopReason
 from turngym.envs.rubrics import recorded
 from turngym.envs.scenario import EnvironmentBlock, TrainBlock, WarmStartBlock
@@ -438,13 +441,41 @@ def element(role, name, x, y):
     [
         ({"x": 12, "y": 31}, "<think> Send10,30</think>"),
         ({"x": 90, "y": 90}, ""),
+        ({"x": 60, "y": 60}, "<think> 60,60</think>"),
         ({"element": 7}, "<think> [7] button 'Buy'</think>"),
-        ({"element": "12"}, "<think> <a id=12>Tea</a></think>"),
-        ({"element": 1}, ""),
+        ({"element": "12"}, '<think> <a title="T" id="12"> Tea</think>'),
+        ({"element": 1}, '<think> <p id="1"> Our</think>'),
+        ({"element": 2}, ""),
         ({"text": "tea"}, ""),
     ],
 )
 def test_what_a_demonstration_says_before_its_call(arguments, thought):
-    page = "[17] link 'Sell'\n  [7] button 'Buy'\n<a id=12>Tea</a>"
+    page = '[17] link \'Sell\'\n  [7] button \'Buy\'\n<p id="1"> Our <a title="T" id="12"> Tea </a> is good </p>'
     call = {"name": "click", "arguments": arguments}
-    assert warm_start.think(call, [element("button", "Send", 10.4, 30.0)], page) == thought
+    elements = [element("button", "Send", 10.4, 30.0), element("textbox", "many words of a long paragraph", 60, 60)]
+    assert warm_start.think(call, elements, page) == thought
+
+
+def test_random_words_are_asked_for_and_repeated(talk):
+    vlm, (a, *_) = talk
+    words, qwen = vlm.tokenizer, dialects.find("qwen-tools")
+    how = {"grounding": False, "screen_reading": 0.0, "seed": 3}
+    plain, asked = (warm_start.examples([a], Renderer(words), qwen, copying=weight, **how)[0] for weight in (0.0, 0.5))
+    action, more = plain.row.completion, asked.row.completion[len(plain.row.completion) :]
+    assert asked.row.completion[: len(action)] == action
+    said = re.fullmatch(r'\n.*user\nRepeat "(.*)"<\|im_end\|>\n.*assistant\n(.*)<\|im_end\|>', words.decode(more), re.S)
+    assert said[1] == said[2]
+    assert [len(word) in range(2, 7) for word in said[1].split()] == [True] * 3
+    answer = len(words(said[2])["input_ids"]) + 1
+    assert asked.weights == (1.0,) * len(action) + (0.0,) * (len(more) - answer) + (0.5,) * answer
+
+
+def test_texts_to_read_are_not_asked_about_as_things_to_find(talk):
+    vlm, (a, *_) = talk
+    shown = [element("button", "Send", 10, 10), element("text", "many words of a long paragraph", 20, 20)]
+    turn = dataclasses.replace(a.turns[0], elements=tuple(shown))
+    episode = dataclasses.replace(a, turns=(turn,))
+    qwen = dialects.find("qwen-tools")
+    how = {"grounding": False, "screen_reading": 1.0, "seed": 3}
+    (found,) = warm_start.examples([episode], Renderer(vlm.tokenizer), qwen, **how)
+    assert "assistant\n Send10,10<|im_end|>" in vlm.tokenizer.decode(found.row.completion)
