@@ -144,8 +144,6 @@ class DevToolsPage:
     def __init__(self, context: DevToolsContext, *, owns_context: bool = False) -> None:
         self._browser, self._context, self._owns_context = context.browser, context, owns_context
         self._last: Image | None = None
-        self._stale = True
-        """Whether a frame changed since the last picture."""
         self._loads = 0
         self._loading: set[str] = set()
         self._happenings: list[Happening] = []
@@ -254,14 +252,10 @@ class DevToolsPage:
 
     def draw(self) -> Image:
         """Return a picture of the page as it is."""
-        # A frame that nothing changed in costs a fifth of a picture: the last one still holds.
-        if self._last is not None and not (self._pass_frame() or self._stale):
-            return self._last
         for _ in range(FRAME_ATTEMPTS):
             frame = self._frame(DRAW)
             if data := frame.get("screenshotData"):
                 self._last = np.array(Pictures.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
-                self._stale = False
                 return self._last
         if self._last is None:
             raise InfraError("no_frame", "the browser drew nothing")
@@ -372,14 +366,12 @@ class DevToolsPage:
         for _ in range(FIRST_FRAMES):
             self._pass_frame()
 
-    def _pass_frame(self) -> bool:
-        """Pass a frame that nobody sees: layout, observers and lazy loading happen in frames. Says if it changed."""
-        return bool(self._frame({})["hasDamage"])
+    def _pass_frame(self) -> None:
+        """Pass a frame that nobody sees: layout, observers and lazy loading happen in frames."""
+        self._frame({})
 
     def _frame(self, params: Message) -> Message:
-        frame = self._browser.call("HeadlessExperimental.beginFrame", params, self._session)
-        self._stale = self._stale or frame.get("hasDamage", True)
-        return frame
+        return self._browser.call("HeadlessExperimental.beginFrame", params, self._session)
 
     def _is_told(self, before: int) -> bool:
         """Whether it is told why a page stays although another was asked for; that may come a little later."""
