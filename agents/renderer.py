@@ -15,6 +15,8 @@ from typing import Any
 from turngym.envs import Observation, Turn
 from turngym.envs.scenario import PLACE, ContextBlock
 
+LONGEST_KEPT = 4000
+"""Characters of a text whose ids are kept for the next time."""
 _MARK = "\ue000MARK\ue000"
 """A private-use sentinel that no template contains."""
 
@@ -60,7 +62,7 @@ class Renderer:
         self.policy = policy
         self.eos: int = tokenizer.eos_token_id
         # One cache an instance; observations repeat within a group and from turn to turn.
-        self._segment = functools.lru_cache(maxsize=4096)(self._render_segment)
+        self._short_segment = functools.lru_cache(maxsize=4096)(self._render_segment)
 
     def context(
         self, turns: Sequence[Turn], observation: Observation, instruction: str = ""
@@ -111,6 +113,11 @@ class Renderer:
     def ids(self, text: str) -> tuple[int, ...]:
         """Tokenise text as it is."""
         return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _segment(self, text: str, images: int, opening: bool) -> tuple[int, ...]:
+        # A long page is not seen twice, and would be kept with all its ids.
+        render = self._short_segment if len(text) <= LONGEST_KEPT else self._render_segment
+        return render(text, images, opening)
 
     def _render_segment(self, text: str, images: int, opening: bool) -> tuple[int, ...]:
         message = self._message(text, images)

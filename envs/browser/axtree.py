@@ -72,8 +72,14 @@ def _places(page: Page, documents: list[dict[str, Any]]) -> tuple[dict[int, int]
     for document in documents:
         tree = trees[0] if document["owner"] is None else _content(trees, found, *document["owner"])
         nodes = tree["nodes"]
-        pseudo = set(nodes["pseudoType"]["index"])
-        order = [at for at, kind in enumerate(nodes["nodeType"]) if kind == ELEMENT and at not in pseudo]
+        hidden = set(nodes["pseudoType"]["index"])
+        shadows = nodes["shadowRootType"]
+        closed = {at for at, kind in zip(shadows["index"], shadows["value"], strict=True) if strings[kind] != "open"}
+        for at, parent in enumerate(nodes["parentIndex"]):  # parents come first
+            if parent in closed:
+                closed.add(at)
+        hidden |= closed
+        order = [at for at, kind in enumerate(nodes["nodeType"]) if kind == ELEMENT and at not in hidden]
         if len(order) != document["count"]:
             raise _Moved
         found.append((tree, order))

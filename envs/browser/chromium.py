@@ -39,6 +39,7 @@ FLAGS = (
     "--disable-lcd-text",
     "--disable-smooth-scrolling",
     "--lang=en-US",
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",  # what is not allowed a host is not allowed it by UDP
 )
 """For pages that look alike everywhere, in a process that does nothing of its own accord."""
 

@@ -28,6 +28,9 @@ from turngym.envs.browser.protocol import (
     Size,
     Text,
     Wheel,
+    answers,
+    host_of,
+    is_down,
     not_loaded,
 )
 from turngym.envs.types import Image, InfraError
@@ -104,12 +107,12 @@ class DevToolsContext:
         """
         with self.browser.lock:
             self._blank = None
-            origins = [f"http://{host}" for host in self.hosts or ()]
+            origins = [f"{scheme}://{host}" for scheme in ("http", "https") for host in self.hosts or ()]
             for number, page in enumerate(list(self.pages.values())):
                 # What a page stores belongs to its origin, and is reached from a page alone.
                 for origin in origins if number == 0 else ():
                     page.command("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": STORAGE})
-                if number == 0 and len(origins) == 1 and page.empty(origins[0]):
+                if number == 0 and len(self.hosts or ()) == 1 and page.empty(origins[0]):
                     self._blank = page
                 else:
                     page.close()
@@ -129,7 +132,9 @@ class DevToolsContext:
     def _watch(self, event: Message) -> None:
         params = event["params"]
         if event["method"] == "Browser.downloadWillBegin":
-            if page := self.pages.get(params["frameId"]):
+            # A frame within a page is no target of ours: then it is told with the page that was opened first.
+            page = self.pages.get(params["frameId"]) or next(iter(self.pages.values()), None)
+            if page is not None:
                 page.note("download", params["suggestedFilename"])
         elif event["method"] == "Target.targetCreated":
             info = params["targetInfo"]
@@ -196,8 +201,10 @@ class DevToolsPage:
             if self._guarded and not browser.has_answer(number, LOAD_SECONDS):
                 self._stop()
             answer = browser.wait(number)
-            if "errorText" in answer and not self._is_told(happened):
-                raise not_loaded(url, answer["errorText"])
+            if (why := answer.get("errorText")) and not self._is_told(happened):
+                if not self._guarded or is_down(why):
+                    raise not_loaded(url, why)
+                self.note("failed", f"{url} ({why})")
             # An address within the document that is already there loads nothing.
             if "errorText" not in answer and "loaderId" in answer:
                 limit = LOAD_SECONDS if self._guarded else browser.timeout
@@ -211,12 +218,13 @@ class DevToolsPage:
     def evaluate(self, js: str) -> Any:
         """Return the JSON value of a JavaScript expression."""
         for _ in range(EVALUATIONS):
-            try:
-                return _value(self._browser.call(*_evaluate(js), self._session))
-            except InfraError as error:
-                if not self._guarded or not any(words in error.message for words in GONE):
-                    raise
-                self._wait_until_loaded(LOAD_SECONDS)
+            with self._browser.lock:
+                try:
+                    return _value(self._browser.call(*_evaluate(js), self._session))
+                except InfraError as error:
+                    if not self._guarded or not any(words in error.message for words in GONE):
+                        raise
+                    self._wait_until_loaded(LOAD_SECONDS)
         raise InfraError("page_error", "the page never stays long enough to be asked")
 
     def perform(self, events: Sequence[Event]) -> None:
@@ -246,7 +254,7 @@ class DevToolsPage:
                 self._is_told(0)
             self._left = False
             if self._guarded and self._unreachable:
-                raise not_loaded(self._unreachable, "its CONNECTION failed")
+                self._explain(self._unreachable)
             if self._fresh:
                 self._show()
 
@@ -351,9 +359,9 @@ class DevToolsPage:
         """Let a document be loaded, or keep the page where it is."""
         url, number = request["request"]["url"], {"requestId": request["requestId"]}
         parts = urlsplit(url)
-        if parts.path == BLANK and parts.netloc in (self._context.hosts or ()):
+        if parts.path == BLANK and host_of(url) in (self._context.hosts or ()):
             self._browser.post("Fetch.fulfillRequest", {**number, "responseCode": 200}, self._session)
-        elif parts.scheme not in ("http", "https") or parts.netloc in (self._context.hosts or ()):
+        elif parts.scheme not in ("http", "https") or host_of(url) in (self._context.hosts or ()):
             self._browser.post("Fetch.continueRequest", number, self._session)
         else:
             if request.get("frameId") == self._target:
@@ -372,6 +380,13 @@ class DevToolsPage:
 
     def _frame(self, params: Message) -> Message:
         return self._browser.call("HeadlessExperimental.beginFrame", params, self._session)
+
+    def _explain(self, url: str) -> None:
+        """Say why a page shows an error of the browser's own instead of ``url``."""
+        if not answers(url):
+            raise not_loaded(url, "CONNECTION_FAILED")
+        self.note("failed", url)
+        self._unreachable = ""
 
     def _is_told(self, before: int) -> bool:
         """Whether it is told why a page stays although another was asked for; that may come a little later."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Sequence
 from importlib import resources
@@ -12,7 +11,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from turngym.envs.browser import catalogue, chromium, pool, tools
+from turngym.envs.browser import catalogue, pool, tools
 from turngym.envs.browser.oracles import ORACLES
 from turngym.envs.browser.pool import Backend
 from turngym.envs.browser.protocol import LOAD_SECONDS, Browser, Event, Move, Page
@@ -36,6 +35,8 @@ LOOKS_MS = 5000
 """Longest wait for its fonts and images, real milliseconds."""
 READY_SECONDS = 20.0
 """Longest wait for such a page."""
+RELOAD_EVERY = 500
+"""Episodes after which a page is loaded anew, so that nothing can pile up in it."""
 ATTEMPTS = 2
 """Times a reset tries: a browser that died between episodes is replaced without a word."""
 
@@ -52,15 +53,7 @@ def solved_tasks() -> list[str]:
 
 def missing() -> str | None:
     """Return the command that makes the environment ready here, or None if it is."""
-    if catalogue.root() is None:
-        return catalogue.INSTALL
-    try:
-        chromium.find()
-    except BadInput:
-        return f"unset {chromium.VARIABLE}" if os.environ.get(chromium.VARIABLE) else chromium.INSTALL
-    if pool.default_backend() == "playwright" and not pool.playwright_is_here():
-        return catalogue.INSTALL
-    return None
+    return catalogue.INSTALL if catalogue.root() is None else pool.missing()
 
 
 class MiniWoBEnv(TurnEnv):
@@ -161,6 +154,7 @@ class MiniWoBEnv(TurnEnv):
         self._browser: Browser | None = None
         self._page: Page | None = None
         self._loaded: str | None = None
+        self._episodes = 0
         self._hosts: list[str] | None = None
         self._frame: Image | None = None
         self._seen: Screen | None = None
@@ -265,7 +259,8 @@ class MiniWoBEnv(TurnEnv):
             window, self._hosts = catalogue.window_size(name), catalogue.hosts(name)
             self._page = self._browser.new_page(self._sight.view.page, SCRIPT, window, self._hosts)
             self._loaded = None
-        if self._loaded != name or catalogue.keeps_state(name):
+        self._episodes += 1
+        if self._loaded != name or catalogue.keeps_state(name) or self._episodes % RELOAD_EVERY == 0:
             self._page.goto(catalogue.address(name))
             self._page.evaluate(f"turngymPage.preload({json.dumps(catalogue.images(name))})")
             self._loaded = name

@@ -28,6 +28,9 @@ from turngym.envs.browser.protocol import (
     Size,
     Text,
     Wheel,
+    answers,
+    host_of,
+    is_down,
     not_loaded,
 )
 from turngym.envs.types import Image, InfraError
@@ -41,8 +44,6 @@ START_MS = 30
 """Time in which a page that was acted on begins to load another, milliseconds."""
 POLL_MS = 10
 """Between two looks at whether a page still loads, milliseconds."""
-ABORTED = ("net::ERR_ABORTED", "Download is starting")
-"""What Playwright says of a navigation that left the page as it was."""
 
 
 class PlaywrightContext:
@@ -117,7 +118,7 @@ class PlaywrightContext:
     def _judge(self, route: Route) -> None:
         """Let a document be loaded, or keep the page where it is."""
         request, parts = route.request, urlsplit(route.request.url)
-        allowed = parts.scheme not in ("http", "https") or parts.netloc in (self.hosts or ())
+        allowed = parts.scheme not in ("http", "https") or host_of(request.url) in (self.hosts or ())
         if allowed or not request.is_navigation_request():
             route.continue_()
             return
@@ -173,11 +174,12 @@ class PlaywrightPage:
                 raise
             self._stop()
         except Error as error:
-            if not self._guarded or not any(words in error.message for words in ABORTED):
-                raise not_loaded(url, error.message.splitlines()[0]) from None
+            why = error.message.splitlines()[0]
+            if not self._guarded or is_down(why):
+                raise not_loaded(url, why) from None
             self._page.wait_for_timeout(START_MS)  # what aborted it is told after it
             if len(self._happenings) == before:
-                raise
+                self.note("failed", f"{url} ({why})")
 
     def evaluate(self, js: str) -> Any:
         """Return the JSON value of a JavaScript expression."""
@@ -258,7 +260,18 @@ class PlaywrightPage:
         if self._loading:
             self._stop()
         if self._guarded and self._unreachable:
-            raise not_loaded(self._unreachable, "its CONNECTION failed")
+            self._explain(self._unreachable)
+
+    def _explain(self, url: str) -> None:
+        """Say why a page shows an error of the browser's own instead of ``url``."""
+        self._unreachable = ""
+        if host_of(url) not in (self._context.hosts or ()):  # a redirect: Playwright asks nobody about these
+            self.note("denied", url)
+            self._page.go_back()
+        elif not answers(url):
+            raise not_loaded(url, "CONNECTION_FAILED")
+        else:
+            self.note("failed", url)
 
     def _stop(self) -> None:
         self.note("slow", self._page.url)

@@ -38,6 +38,15 @@ def playwright_is_here() -> bool:
     return find_spec("playwright") is not None
 
 
+def missing() -> str | None:
+    """Return the command that makes a browser ready here, or None if one is."""
+    try:
+        chromium.find()
+    except BadInput:
+        return f"unset {chromium.VARIABLE}" if os.environ.get(chromium.VARIABLE) else chromium.INSTALL
+    return catalogue.INSTALL if default_backend() == "playwright" and not playwright_is_here() else None
+
+
 def launch(backend: Backend) -> Browser:
     """Start a browser of one's own."""
     timeout = _timeout()

@@ -7,9 +7,11 @@ the page does (``site_down``).
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypedDict
+from urllib.parse import urlsplit
 
 from turngym.envs.types import Image, InfraError
 
@@ -91,14 +93,31 @@ class Text:
 Event = Move | Press | Release | Wheel | Key | Text
 
 
+def host_of(url: str) -> str:
+    """Return the host and the port of an address, ``example.com:80``; empty for what has none."""
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return f"{parts.hostname}:{port}" if parts.hostname and port else ""
+
+
 def not_loaded(url: str, why: str) -> InfraError:
     """Return the failure of a page that did not load; ``why`` is Chromium's own word for it."""
-    kind = (
-        "site_down"
-        if any(word in why for word in ("CONNECTION", "EMPTY_RESPONSE", "ADDRESS", "TIMED_OUT"))
-        else "page_error"
-    )
-    return InfraError(kind, f"cannot load {url}: {why}")
+    return InfraError("site_down" if is_down(why) else "page_error", f"cannot load {url}: {why}")
+
+
+def is_down(why: str) -> bool:
+    """Whether Chromium's word for a failure is about who serves a page, rather than about the page."""
+    return any(word in why for word in ("CONNECTION", "EMPTY_RESPONSE", "ADDRESS", "TIMED_OUT"))
+
+
+def answers(url: str) -> bool:
+    """Whether anybody listens where an address points to."""
+    host, _, port = host_of(url).rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=2.0).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 class Cookie(TypedDict, total=False):
@@ -119,10 +138,10 @@ class Cookie(TypedDict, total=False):
 class Happening:
     """Something that a page did, or was kept from doing, that a picture of it does not show."""
 
-    kind: Literal["dialog", "download", "denied", "popup", "slow"]
+    kind: Literal["dialog", "download", "denied", "popup", "slow", "failed"]
     """``dialog``: it showed a dialog, which was accepted; ``download``: it offered a file, which was refused;
     ``denied``: it wanted to leave the allowed hosts; ``popup``: it wanted a tab of its own; ``slow``: it was stopped
-    while it was still loading."""
+    while it was still loading; ``failed``: what was asked for could not be shown."""
     text: str
     """The dialog's words, the file's name, the address."""
 
@@ -202,8 +221,8 @@ class Browser(Protocol):
         """Open a context, in which pictures show the upper left ``size`` (width, height) pixels of a page.
 
         ``window`` is the size of the window that pages are laid out for, by default the same. ``script`` runs in
-        every document before the document's own scripts. ``hosts`` are the only ones (``"127.0.0.1:8000"``) that pages
-        can reach; None: all.
+        every document before the document's own scripts. ``hosts`` are the only ones, each with its port
+        (``"127.0.0.1:8000"``), that pages can reach; None: all.
         """
 
     def new_page(

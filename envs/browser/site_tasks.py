@@ -95,6 +95,9 @@ def _cookies(web: WebTask, state: str, file: Path | None) -> tuple[Cookie, ...]:
         raise BadInput(f"{where}: there is no file {state!r}, and the task asks for a login")
     try:
         cookies = json.loads(path.read_text())["cookies"]
+        sound = all(isinstance(cookie["name"], str) and isinstance(cookie["value"], str) for cookie in cookies)
     except (OSError, ValueError, KeyError, TypeError):
-        raise BadInput(f"{where}: {path} is no storage state: expected JSON with a list of cookies") from None
+        sound = False
+    if not sound:
+        raise BadInput(f"{where}: {path} is no storage state: expected JSON with a list of cookies")
     return tuple(cookies)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
-from turngym.envs.browser.protocol import LOAD_SECONDS, Context, Cookie, Event, Happening, Page, Size
+from turngym.envs.browser.protocol import LOAD_SECONDS, Context, Cookie, Event, Happening, Page, Size, host_of
 from turngym.envs.core import Refused
 from turngym.envs.types import Image
 
+MOST_ELEMENTS = 2000
+"""Elements of a page that are numbered."""
 SCRIPT = "".join(
     resources.files("turngym.envs.browser").joinpath("scripts", name).read_text()
     for name in ("network.js", "page.js", "elements.js")
 )
+SCRIPT += f"window.turngymElements?.configure({{most: {MOST_ELEMENTS}}});"
 STEP_MS = 1000
 """Time that passes in the page in front with every action, milliseconds."""
 SLICES = 4
@@ -33,6 +36,7 @@ WORDS: Mapping[str, str] = {
     "download": "Error: the page offered a file, {}; downloads are refused.",
     "denied": "Error: {} is outside the allowed sites; the page stays.",
     "slow": "The page was stopped while it was still loading: {}",
+    "failed": "Error: this could not be shown: {}",
 }
 """What the agent is told of what happened, by its kind."""
 
@@ -139,7 +143,9 @@ class Tabs:
             raise Refused(f"there is no tab {number}: there are {len(self._pages)}, counted from 0")
 
     def _tell(self, happening: Happening) -> None:
-        if happening.kind != "popup":
+        if happening.kind == "popup" and not host_of(happening.text):
+            self._told.append(f"The page wanted to open {happening.text}, which is no page.")
+        elif happening.kind != "popup":
             self._told.append(WORDS[happening.kind].format(happening.text))
         elif len(self._pages) >= MOST_TABS:
             self._told.append(f"Error: the page wanted a tab for {happening.text}; there are {MOST_TABS} already.")

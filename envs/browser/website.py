@@ -5,29 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast, get_args
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
 
 from turngym.envs.browser import elements as page_elements
 from turngym.envs.browser import pool, site_tasks, tools
 from turngym.envs.browser.pool import Backend
-from turngym.envs.browser.protocol import Browser, Context, Cookie, Page
+from turngym.envs.browser.protocol import LOAD_SECONDS, Browser, Context, Cookie, Page, host_of
 from turngym.envs.browser.sight import Sight
 from turngym.envs.browser.site_oracle import Script
 from turngym.envs.browser.site_tasks import SiteTask
 from turngym.envs.browser.sites import SITES, Instance
-from turngym.envs.browser.tabs import SCRIPT, Tabs
+from turngym.envs.browser.tabs import MOST_ELEMENTS, MOST_TABS, PASS, SCRIPT, Tabs
 from turngym.envs.browser.view import View, image_size_of
-from turngym.envs.browser.webarena import HELPERS, ChatJudge, Judge, evaluate, start_urls
+from turngym.envs.browser.webarena import HELPERS, ChatJudge, Judge, evaluate, fill, start_urls
 from turngym.envs.core import Outcome, Refused, TurnEnv, refuse_split
 from turngym.envs.spaces import ToolCallSpace, observation_space
 from turngym.envs.types import BadInput, Element, Image, InfraError, Split, StopReason, Task, ToolCall
 
 VIEWPORT = (1280, 720)
 """Width and height of a page as it is shown, pixels."""
-MOST_ELEMENTS = 2000
-"""Elements of a page that calls can name."""
+FRESH_EVERY = 200
+"""Episodes after which the browser's contexts are made anew, so that nothing can pile up in them."""
 ATTEMPTS = 2
 """Times a reset tries: a browser or a site that died between episodes is replaced without a word."""
 
@@ -41,7 +41,7 @@ class WebSiteEnv(TurnEnv):
     environment has running copies of its own; a reset puts their pristine databases back. Or on sites of yours, with
     WebArena's task files unchanged: ``tasks="test.json", addresses={"__SHOPPING__": "http://localhost:7770"}``.
     Pages reach the task's sites and nothing else. Time stands still on the sites, and in the page but for a second
-    with every accepted call.
+    with every call that acts on it. Of a storage state the cookies are taken, not what pages stored themselves.
 
     ## Action Space
     ``click(x, y)``, ``double_click(x, y)``, ``drag(x, y, to_x, to_y)``, ``type(text)``, ``press(key)``,
@@ -118,6 +118,7 @@ class WebSiteEnv(TurnEnv):
         self._sites: dict[str, Instance] = {}
         self._browser: Browser | None = None
         self._contexts: dict[tuple[str, ...], Context] = {}
+        self._episodes = 0
         self._tabs: Tabs | None = None
         self._current: _Current | None = None
         self._picture: tuple[Image, ...] = ()
@@ -203,27 +204,60 @@ class WebSiteEnv(TurnEnv):
 
     def _start(self, found: SiteTask) -> None:
         self._tabs = None
-        for context in self._contexts.values():
-            context.reset()  # before the sites are, so that no page is left to ask them for anything
+        self._clear()  # before the sites are, so that no page is left to ask them for anything
         addresses = dict(self._given)
         for name in found.sites:
             if SITES[name].placeholder not in addresses:
                 addresses[SITES[name].placeholder] = self._pristine(name).address
         cookies = list(found.cookies)
         for site, user in found.users:
+            if site not in self._sites:
+                raise BadInput(
+                    f"task {self._where(found)}: {site} is at an address of yours, where {user} has no login"
+                )
             cookies += cast(list[Cookie], self._sites[site].cookies(user))
-        hosts = tuple(urlsplit(address).netloc for address in addresses.values())
+        hosts = tuple(host_of(address) for address in addresses.values())
         self._tabs = Tabs(self._context(hosts), VIEWPORT, cookies)
-        urls = start_urls(found.web, addresses)
+        urls = self._checked(found, addresses, hosts)
         script = Script(found.oracle, urls[0]) if found.oracle else None
         self._current = _Current(found, addresses, script)
         for number, url in enumerate(urls):
             if number:
                 self._tabs.open()
             self._tabs.goto(url)
+            told = self._tabs.told()
+            if "Error:" in told or "still loading" in told:
+                raise InfraError("site_down", f"the start page {url} is not there: {told}")
         self._tabs.switch(0)
-        self._tabs.told()
         self._see()
+
+    @staticmethod
+    def _where(found: SiteTask) -> int:
+        return found.web.task_id
+
+    def _checked(self, found: SiteTask, addresses: Mapping[str, str], hosts: Sequence[str]) -> tuple[str, ...]:
+        """Return the start pages; :class:`BadInput` for a task that could not be begun or judged here."""
+        where = f"task {self._where(found)}"
+        urls = start_urls(found.web, addresses)
+        if len(urls) > MOST_TABS:
+            raise BadInput(f"{where}: start_url: there are {len(urls)} pages, and at most {MOST_TABS} tabs")
+        if outside := [url for url in urls if host_of(url) not in hosts]:
+            raise BadInput(f"{where}: start_url: {outside[0]} is at none of the addresses: {', '.join(hosts)}")
+        fill(found.web.eval.reference_url, addresses, f"{where}: eval.reference_url")
+        for program in found.web.eval.program_html:
+            if isinstance(program.url, str):
+                fill(program.url, addresses, f"{where}: eval.program_html.url")
+        return urls
+
+    def _clear(self) -> None:
+        """Leave nothing of the last episode in the browser; a cache only of sites that are known to declare it well."""
+        self._episodes += 1
+        if self._given or self._episodes % FRESH_EVERY == 0:
+            for context in self._contexts.values():
+                context.close()
+            self._contexts.clear()
+        for context in self._contexts.values():
+            context.reset()
 
     def _context(self, hosts: tuple[str, ...]) -> Context:
         """Return a context without pages, in a browser that is alive: one for each set of hosts, with its cache."""
@@ -280,7 +314,7 @@ class WebSiteEnv(TurnEnv):
     def _end(self, text: str) -> Outcome:
         tabs, current = self._open()
         viewer = _Viewer(tabs.page)
-        verdict = evaluate(current.found.web, text, viewer, self._judge, current.addresses, HELPERS)
+        verdict = evaluate(current.found.web, current.private(text), viewer, self._judge, current.addresses, HELPERS)
         success = verdict.score >= 1.0
         parts = {part.name: float(part.value) for part in verdict.parts}
         signals = {"success": float(success), "score": float(verdict.score), **parts}
@@ -314,6 +348,12 @@ class _Current:
             text = text.replace(self.addresses[SITES[name].placeholder], f"http://{name}")
         return text
 
+    def private(self, text: str) -> str:
+        """Write the addresses that are told as those of our own copies: the other way round than :meth:`public`."""
+        for name in self.found.sites:
+            text = text.replace(f"http://{name}/", self.addresses[SITES[name].placeholder] + "/")
+        return text
+
     def real(self, url: str) -> str:
         """Return the address that is meant; raise :class:`Refused` for what is none or is outside the task's sites."""
         for placeholder, address in self.addresses.items():
@@ -327,7 +367,7 @@ class _Current:
         if parts.netloc in self.found.sites:
             host = urlsplit(self.addresses[SITES[parts.netloc].placeholder]).netloc
             parts = parts._replace(netloc=host)
-        elif parts.netloc not in {urlsplit(address).netloc for address in self.addresses.values()}:
+        elif host_of(parts.geturl()) not in {host_of(address) for address in self.addresses.values()}:
             raise Refused(f"{url} is outside the allowed sites: {self.allowed}")
         return parts.geturl()
 
@@ -356,8 +396,12 @@ class _Viewer:
     def goto(self, url: str) -> None:
         self._page.happenings()
         self._page.goto(url)
-        if found := self._page.happenings():
-            raise InfraError("page_error", f"cannot open {url} to judge it: {found[0].kind} {found[0].text}")
+        self._page.settle(LOAD_SECONDS)
+        self._page.evaluate(PASS)  # scripts fill in what they fill in later
+        self._page.settle(LOAD_SECONDS)
+        bad = [it for it in self._page.happenings() if it.kind in ("denied", "download", "failed")]
+        if bad:
+            raise InfraError("page_error", f"cannot open {url} to judge it: {bad[0].kind} {bad[0].text}")
 
 
 def check_addresses(addresses: object) -> dict[str, str]:
@@ -367,12 +411,20 @@ def check_addresses(addresses: object) -> dict[str, str]:
     if not isinstance(addresses, Mapping):
         raise BadInput(f"addresses must map placeholders to addresses, got {addresses!r}")
     for placeholder, address in addresses.items():
-        parts = urlsplit(address) if isinstance(address, str) else None
-        if parts is None or parts.scheme not in ("http", "https") or not parts.netloc:
+        if _parts(address).scheme not in ("http", "https") or not host_of(str(address)):
             raise BadInput(
                 f"addresses: {placeholder}: expected an address such as http://localhost:7770, got {address!r}"
             )
     return {str(placeholder): str(address).rstrip("/") for placeholder, address in addresses.items()}
+
+
+def _parts(address: object) -> SplitResult:
+    try:
+        parts = urlsplit(address if isinstance(address, str) else "")
+        host_of(parts.geturl())
+        return parts
+    except ValueError:  # half an address, or a port that is none
+        return urlsplit("")
 
 
 def judge_of(text: str | None) -> Judge | None:
@@ -380,7 +432,7 @@ def judge_of(text: str | None) -> Judge | None:
     if text is None:
         return None
     url, _, model = str(text).partition(" ")
-    if not model or urlsplit(url).scheme not in ("http", "https"):
+    if not model or _parts(url).scheme not in ("http", "https"):
         raise BadInput(f"judge must be 'URL MODEL', such as 'http://localhost:8000/v1 my-model', got {text!r}")
     return ChatJudge(url, model)
 
@@ -392,6 +444,6 @@ def task_names() -> list[str]:
 
 def missing() -> str | None:
     """Return the command that makes the environment ready here, or None if it is."""
-    from turngym.envs.browser import miniwob, sites
+    from turngym.envs.browser import sites
 
-    return miniwob.missing() or sites.missing()
+    return pool.missing() or sites.missing()

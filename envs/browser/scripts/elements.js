@@ -1,5 +1,5 @@
 // Lists and numbers the elements of any page, frames of the same origin and open shadow roots included, and finds them
-// again. Numbers count in document order and hold until the next reading. The page is only read: nothing is added.
+// again. Numbers count in document order and hold until the next reading. Reading adds nothing to the document.
 (() => {
   'use strict';
   // Elements that listen to the pointer: known only where this runs before the page's own scripts.

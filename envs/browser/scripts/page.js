@@ -117,6 +117,15 @@
   FakeDate.prototype.constructor = FakeDate;
   Object.assign(FakeDate, {now: () => Math.floor(page.now), parse: RealDate.parse, UTC: RealDate.UTC});
   window.Date = FakeDate;
+  const format = Object.getOwnPropertyDescriptor(Intl.DateTimeFormat.prototype, 'format').get;
+  const formatToParts = Intl.DateTimeFormat.prototype.formatToParts;
+  Object.defineProperty(Intl.DateTimeFormat.prototype, 'format', {get() {
+    const write = format.call(this);
+    return (when = page.now) => write(when);
+  }, configurable: true});
+  Intl.DateTimeFormat.prototype.formatToParts = function (when = page.now) { return formatToParts.call(this, when); };
+  Object.defineProperty(Document.prototype, 'lastModified', {get: () => '01/15/2024 09:00:00', configurable: true});
+  Object.defineProperty(Performance.prototype, 'timeOrigin', {get: () => START, configurable: true});
   Performance.prototype.now = () => page.elapsed;
   Object.defineProperty(Event.prototype, 'timeStamp', {get: () => page.elapsed});
   window.setTimeout = (callback, delay, ...args) => page.addTimer(window, callback, delay, args, false);
@@ -135,6 +144,19 @@
     let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+
+  Crypto.prototype.getRandomValues = (array) => {
+    const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+    for (let at = 0; at < bytes.length; at++) bytes[at] = Math.floor(Math.random() * 256);
+    return array;
+  };
+  Crypto.prototype.randomUUID = () => {
+    const bytes = window.crypto.getRandomValues(new Uint8Array(16));
+    bytes[6] = (bytes[6] & 15) | 64;
+    bytes[8] = (bytes[8] & 63) | 128;
+    const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
   };
 
   // Looks: no caret, no fades; a list of choices opens inside the page, where a screenshot sees it.

@@ -112,7 +112,7 @@ class Generator:
             "eval_types": [name for name, wanted in kinds.items() if wanted],
             "reference_answers": draft.answer,
             "reference_url": self.placeholder + draft.address if draft.address else "",
-            "url_note": "GOLD in PRED",
+            "url_note": "EXACT",
             "program_html": pages,
             "string_note": draft.note,
             "reference_answer_raw_annotation": "",

@@ -68,7 +68,12 @@ class Instance:
             self._server = forkserver.borrow(self.site.folder, self._folder)
             self._copy = self._server.new_copy()
             where: dict[str, Any] = {"host": self._host, "port": self._port, "in_place": self._in_place}
-            self._port = self._server.ask("open", self._copy, **where)["port"]
+            try:
+                self._port = self._server.ask("open", self._copy, **where)["port"]
+            except InfraError:
+                self._let_go()
+                self._port = 0  # somebody else has it by now
+                raise
         self.pid = self._server.ask("restore", self._copy)["pid"]
 
     def cookies(self, user: str) -> list[dict[str, Any]]:

@@ -254,7 +254,7 @@ def _answer_requests(zygote: Zygote, out: int, watch: int | None) -> None:
             began = time.perf_counter()
             try:
                 answer = getattr(zygote, request.pop("do"))(**request)
-            except OSError as error:
+            except (OSError, KeyError) as error:
                 answer = {"error": str(error)}
             answer["ms"] = (time.perf_counter() - began) * 1000
             try:

@@ -28,6 +28,10 @@ class Judge(Protocol):
         """Whether the reason given for a task that cannot be done is the true one (the reference)."""
 
 
+MOST_WORDS = 100
+"""Words of an answer in which a phrase is looked for."""
+
+
 class ExactJudge:
     """Decides by the words alone: no model, the same verdict each time, nothing passes that does not say it.
 
@@ -36,7 +40,8 @@ class ExactJudge:
 
     * ``fuzzy_match``: the reference's words stand in the answer, all of them, next to each other and in order.
       Equality would be stricter, and would make every task that asks for several things at once impossible: each
-      reference of a list is judged on its own against the one answer.
+      reference of a list is judged on its own against the one answer. An answer of more than :data:`MOST_WORDS` words
+      is none: a whole page says everything.
     * ``ua_match``: the reason has the same words as the reference, and no others.
 
     A reference without words matches nothing.
@@ -46,7 +51,9 @@ class ExactJudge:
         """1 if the reference's words are a phrase of the answer, else 0."""
         sought, given = _words(reference), _words(pred)
         starts = range(len(given) - len(sought) + 1)
-        return float(bool(sought) and any(given[i : i + len(sought)] == sought for i in starts))
+        return float(
+            len(sought) > 0 and len(given) <= MOST_WORDS and any(given[i : i + len(sought)] == sought for i in starts)
+        )
 
     def ua_match(self, pred: str, reference: str, question: str) -> float:
         """1 if both have the same words, else 0."""

@@ -1,7 +1,6 @@
 """Contexts with allowed hosts, held by both real backends: what pages may do, and what comes of what they may not."""
 
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 
@@ -282,11 +281,15 @@ def test_many_tabs_draw_in_turns(context, sites):
         assert tuple(page.draw()[5, 5]) == (number, 0, 0)
 
 
-def test_a_page_without_a_window_of_its_own_time_is_closed_with_its_context(browser, sites):
-    before = time.monotonic()
-    for _ in range(5):
+def test_a_context_takes_its_pages_with_it(browser, sites):
+    outside = browser.new_page(SIZE)
+    count = "Target.getTargets"
+    before = len(outside.command(count)["targetInfos"])
+    for _ in range(3):
         context = browser.new_context(SIZE, PAGE_SCRIPT, hosts=[sites[0].host])
         context.new_page().goto(f"{sites[0].address}/")
+        assert len(outside.command(count)["targetInfos"]) > before
         context.close()
         context.close()
-    assert time.monotonic() - before < 60
+    assert len(outside.command(count)["targetInfos"]) == before
+    outside.close()

@@ -150,6 +150,16 @@ def test_what_could_not_be_shown_does_not_happen(page):
         assert value == 7
 
 
+def test_no_way_to_ask_shows_the_clock_on_the_wall(page):
+    show(page, "x")
+    ask = (
+        "[new Date().toISOString(), new Intl.DateTimeFormat('en-US', {timeZone: 'UTC'}).format(),"
+        " document.lastModified, performance.timeOrigin, crypto.randomUUID().length]"
+    )
+    said = ["2024-01-15T09:00:00.000Z", "1/15/2024", "01/15/2024 09:00:00", 1705309200000, 36]
+    assert page.evaluate(ask) == said
+
+
 def test_time_passes_only_when_told(page):
     show(
         page,

@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -51,6 +52,26 @@ class Shop(BaseHTTPRequestHandler):
                 self._say("".join(f"<button>{number}</button>" for number in range(20000)))
             case "/endless":
                 self._say("<p>so far</p><img src=/never>")
+            case "/nothing":
+                self.send_response(204)
+                self.end_headers()
+            case "/circle":
+                self.send_response(302)
+                self.send_header("location", "/circle")
+                self.end_headers()
+            case "/slow":
+                self.send_response(200)
+                self.send_header("content-length", "5")
+                self.end_headers()
+                self.wfile.flush()
+                time.sleep(0.4)
+                self.wfile.write(b"later")
+            case "/written":
+                self._say(
+                    "<p id=o></p><p id=t></p><a href=/circle>round</a> <a href=mailto:a@b.c target=_blank>mail</a>"
+                    "<script>alert('hi'); setTimeout(() => { o.innerText = 'in time'; }, 100);"
+                    "fetch('/slow').then((got) => got.text()).then((text) => { t.innerText = text; });</script>"
+                )
             case "/never":
                 self.server.over.wait(60)
             case _:
@@ -190,8 +211,9 @@ def test_tabs(make, shop):
     assert "Lamps" in observation["text"]
 
 
-def test_leaving_the_sites_is_an_error_that_the_agent_sees(make, shop):
-    env = make()
+@pytest.mark.parametrize("backend", ["devtools", "playwright"])
+def test_leaving_the_sites_is_an_error_that_the_agent_sees(make, shop, backend):
+    env = make(backend=backend)
     before, _ = env.reset(seed=0)
     observation, *_, info = env.step(call("goto", url="http://example.com/"))
     assert info["error"] == f"http://example.com/ is outside the allowed sites: {shop}"
@@ -203,6 +225,60 @@ def test_leaving_the_sites_is_an_error_that_the_agent_sees(make, shop):
     observation, *_ = env.step(call("click_element", element=number_of(env, "Elsewhere")))
     assert "Error: http://example.com/offer is outside the allowed sites; the page stays." in observation["text"]
     assert f"Page: {shop}/\n" in observation["text"]
+
+
+@pytest.mark.parametrize("backend", ["devtools", "playwright"])
+def test_what_cannot_be_shown_is_told_and_no_failure_of_ours(make, shop, backend):
+    env = make(row(1, start_url="__SHOPPING__/written"), backend=backend)
+    env.reset(seed=0)
+    for path in ("/nothing", "/circle"):
+        observation, *_, info = env.step(call("goto", url=shop + path))
+        assert info["infra_error"] is None
+        assert f"Error: this could not be shown: {shop}{path}" in observation["text"]
+    env.reset(seed=0)
+    observation, *_, info = env.step(call("click_element", element=number_of(env, "mail")))
+    assert info["infra_error"] is None
+    observation, *_, info = env.step(call("click_element", element=number_of(env, "round")))
+    assert (info["infra_error"], f"could not be shown: {shop}/circle" in observation["text"]) == (None, True)
+
+
+def test_a_step_waits_for_whole_answers(make):
+    env = make(row(1, start_url="__SHOPPING__/written"))
+    observation, _ = env.reset(seed=0)
+    assert "later" in observation["text"]
+
+
+def test_evaluators_wait_as_a_step_does_and_do_not_mind_dialogs(make):
+    look = {"url": "__SHOPPING__/written", "locator": "document.querySelector('#o').innerText",
+            "required_contents": {"exact_match": "in time"}}  # fmt: skip
+    scored = {"eval_types": ["program_html"], "reference_answers": None, "reference_url": "", "program_html": [look]}
+    env = make(row(1, eval=scored))
+    env.reset(seed=0)
+    assert env.step(call("answer", text="done"))[1] == 1.0
+
+
+def test_a_task_that_could_not_be_begun_or_judged_is_refused_at_once(make):
+    env = make(row(3, start_url="http://example.com/"))
+    with pytest.raises(BadInput, match=r"^task 3: start_url: http://example.com/ is at none of the addresses"):
+        env.reset(seed=0)
+    scored = {
+        "eval_types": ["url_match"],
+        "reference_answers": None,
+        "reference_url": "__REDDIT__/f",
+        "program_html": [],
+    }
+    env = make(row(4, eval=scored))
+    with pytest.raises(BadInput, match=r"^task 4: eval.reference_url: .*__REDDIT__"):
+        env.reset(seed=0)
+    env = make(row(5, start_url=" |AND| ".join(["__SHOPPING__/"] * 9)))
+    with pytest.raises(BadInput, match=r"^task 5: start_url: there are 9 pages, and at most 8 tabs"):
+        env.reset(seed=0)
+
+
+def test_there_is_no_way_past_the_proxy(make):
+    env = make()
+    env.reset(seed=0)
+    assert env._tabs.page.evaluate("typeof RTCPeerConnection + typeof webkitRTCPeerConnection") == "undefinedundefined"
 
 
 def test_downloads_and_dialogs_are_told(make):

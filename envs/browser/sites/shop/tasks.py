@@ -55,12 +55,12 @@ class Template:
 
 
 def _price(rng: np.random.Generator, product: Product) -> Draft:
-    amount = content.dollars(product.price).removeprefix("$")
+    amount = content.dollars(product.price)
     return Draft(
         "What does the {{product}} cost? Answer with the amount as the shop shows it.",
         {"product": product.title},
-        [*parts.find(product), {"answer": f"${amount}"}],
-        answer=parts.includes(amount),
+        [*parts.find(product), {"answer": amount}],
+        answer=parts.exact(amount),
     )
 
 
@@ -151,12 +151,12 @@ def _order_status(rng: np.random.Generator, order: content.Order, person: Custom
 
 
 def _order_total(rng: np.random.Generator, order: content.Order, person: Customer) -> Draft:
-    amount = content.dollars(order.total).removeprefix("$")
+    amount = content.dollars(order.total)
     return Draft(
         "What is the total of the order that I placed on {{date}}? Answer with the amount as the shop shows it.",
         {"date": f"{order.date:%B} {order.date.day}, {order.date.year}"},
-        [*parts.open_account("/accounts/orders/"), {"answer": f"${amount}"}],
-        answer=parts.includes(amount),
+        [*parts.open_account("/accounts/orders/"), {"answer": amount}],
+        answer=parts.exact(amount),
         user=person.email,
     )
 
@@ -401,7 +401,7 @@ def _evaluation(draft: Draft) -> dict[str, Any]:
         "eval_types": [name for name, wanted in kinds.items() if wanted],
         "reference_answers": draft.answer,
         "reference_url": parts.SITE + draft.address if draft.address else "",
-        "url_note": "GOLD in PRED",
+        "url_note": "EXACT",
         "program_html": list(draft.pages),
         "string_note": draft.note,
         "reference_answer_raw_annotation": "",

@@ -103,13 +103,13 @@ def _numbers(component: str, priority: str) -> Draft:
     found = [str(it.id) for it in _open_tickets() if it["component"] == component and it["priority"] == priority]
     return Draft(
         "Which tickets of the component {{component}} with priority {{priority}} are not closed? "
-        "Answer with all their numbers, each with a # before it.",
+        "Answer with their numbers in ascending order, each with a # before it and commas between.",
         {"component": component, "priority": priority},
         [
             *query({"Component": component, "Priority": priority}),
             {"answer": ", ".join(f"#{number}" for number in found)},
         ],
-        answer=includes(*(f"#{number}" for number in found)),
+        answer=exact(", ".join(f"#{number}" for number in found)),
     )
 
 

@@ -116,10 +116,11 @@ def _count(category: str) -> Draft:
 def _ships(decade: int, before: bool) -> Draft:
     names = sorted(it.name for it in rows.SHIPS if (it.built < decade) == before)
     return Draft(
-        "Which ships on the list of ships were built {{when}} {{year}}? Answer with all their names.",
+        "Which ships on the list of ships were built {{when}} {{year}}? "
+        "Answer with their names in alphabetical order, with commas between.",
         {"when": "before" if before else "in or after", "year": str(decade)},
         [{"click": f'#p-navigation a[href="{path("List of ships")}"]'}, {"answer": ", ".join(names)}],
-        answer=includes(*names),
+        answer=exact(", ".join(names)),
     )
 
 
