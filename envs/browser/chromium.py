@@ -74,10 +74,13 @@ def headless_shell() -> str | None:
     return _search(HEADLESS_SHELLS)
 
 
-def find() -> str:
-    """Return the path of the browser, headless shell preferred; :class:`BadInput` says how to get one."""
+def find(*, headed: bool = False) -> str:
+    """Return the path of the browser; :class:`BadInput` says how to get one.
+
+    A headless shell is preferred, but where ``headed``: it has no windows.
+    """
     chosen = os.environ.get(VARIABLE)
-    path = shutil.which(chosen) if chosen else _search(HEADLESS_SHELLS + BROWSERS)
+    path = shutil.which(chosen) if chosen else _search(BROWSERS if headed else HEADLESS_SHELLS + BROWSERS)
     if path is None and chosen:
         raise BadInput(f"{VARIABLE}={chosen}: not an executable file")
     if path is None:

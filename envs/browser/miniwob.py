@@ -114,6 +114,7 @@ class MiniWoBEnv(TurnEnv):
     ``backend``: ``"devtools"`` (headless shell, frames on demand; the default where there is one), ``"playwright"``
     (any Chromium) or ``"fake"`` (no browser: a stand-in for tests). All environments of a process share a browser.
     ``TURNGYM_CHROMIUM`` names another browser, ``TURNGYM_BROWSER_TIMEOUT`` the longest wait for its answer, seconds.
+    ``TURNGYM_PLAYWRIGHT`` has Playwright drive ``headed`` Chromium, ``firefox``, ``webkit`` or a browser at an address.
 
     ## References
     Shi et al., World of Bits, ICML 2017. Liu et al., Reinforcement Learning on Web Interfaces using Workflow-Guided

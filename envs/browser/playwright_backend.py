@@ -20,12 +20,29 @@ from playwright.sync_api import Error, Playwright, sync_playwright
 from turngym.envs.browser import chromium
 from turngym.envs.browser.playwright_page import PlaywrightContext, PlaywrightPage
 from turngym.envs.browser.protocol import LAUNCH_TIMEOUT, TIMEOUT, Size
-from turngym.envs.types import InfraError
+from turngym.envs.types import BadInput, InfraError
 
 T = TypeVar("T")
 
 PATIENCE = 5.0
 """Longest wait for a browser to close until more is done about it, seconds."""
+
+
+VARIABLE = "TURNGYM_PLAYWRIGHT"
+"""Environment variable: which browser Playwright drives. ``headed`` (the Chromium of this machine, in a window),
+``firefox`` or ``webkit`` (Playwright's own, from ``playwright install``), or the address of a browser that runs
+already: ``http://host:9222`` (Chromium's remote debugging) or ``ws://...`` (a Playwright server). Empty: headless
+Chromium."""
+
+
+def check_variable() -> str:
+    """Return what the variable says; :class:`BadInput` if that is none of these."""
+    how = os.environ.get(VARIABLE, "")
+    if how not in ("", "headed", "firefox", "webkit") and not how.startswith(
+        ("http://", "https://", "ws://", "wss://")
+    ):
+        raise BadInput(f"{VARIABLE}={how}: expected headed, firefox, webkit, or an http:// or ws:// address")
+    return how
 
 
 class PlaywrightBrowser:
@@ -43,23 +60,33 @@ class PlaywrightBrowser:
         self._pipe: IO[bytes] | None = None
         self._playwright: Playwright | None = None
         self._browser: PlaywrightsBrowser | None = None
-        executable = path or chromium.find()
-        self.do(lambda: self._launch(executable), LAUNCH_TIMEOUT)
+        how = check_variable()
+        executable = path or ("" if how.startswith(("http", "ws")) else chromium.find(headed=how == "headed"))
+        self.do(lambda: self._launch(how, executable), LAUNCH_TIMEOUT)
         _OPEN.add(self)
 
-    def _launch(self, path: str) -> None:
+    def _launch(self, how: str, path: str) -> None:
         state = random.getstate()
         manager = sync_playwright()
         self._playwright = manager.start()
         random.setstate(state)  # Playwright draws its call ids from the global generator, which is not ours to move.
         self._driver, self._pipe = _driver_of(manager)
-        self._browser = self._playwright.chromium.launch(
-            timeout=LAUNCH_TIMEOUT * 1000,
-            executable_path=path,
-            args=list(chromium.FLAGS),
-            env={**os.environ, **chromium.ENVIRONMENT},
-            handle_sigint=False,
-        )
+        limit = LAUNCH_TIMEOUT * 1000
+        if how.startswith("ws"):
+            self._browser = self._playwright.chromium.connect(how, timeout=limit)
+        elif how.startswith("http"):
+            self._browser = self._playwright.chromium.connect_over_cdp(how, timeout=limit)
+        elif how in ("firefox", "webkit"):
+            self._browser = getattr(self._playwright, how).launch(timeout=limit, handle_sigint=False)
+        else:
+            self._browser = self._playwright.chromium.launch(
+                timeout=limit,
+                executable_path=path,
+                headless=how != "headed",
+                args=[flag for flag in chromium.FLAGS if how != "headed" or flag != "--headless"],
+                env={**os.environ, **chromium.ENVIRONMENT},
+                handle_sigint=False,
+            )
 
     @property
     def alive(self) -> bool:
@@ -82,6 +109,11 @@ class PlaywrightBrowser:
                 raise InfraError("page_error", message) from None
             self._end(hung=False)
             raise InfraError("browser_died", message) from None
+
+    @property
+    def is_chromium(self) -> bool:
+        """Whether it speaks the DevTools protocol."""
+        return self.browser.browser_type.name == "chromium"
 
     @property
     def browser(self) -> PlaywrightsBrowser:

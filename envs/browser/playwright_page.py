@@ -42,6 +42,8 @@ BATCH = 100
 """Events that are performed within one time limit: a long text is many."""
 START_MS = 30
 """Time in which a page that was acted on begins to load another, milliseconds."""
+OTHERS_START_MS = 150
+"""The same for Firefox and WebKit, which do not say that they begin."""
 POLL_MS = 10
 """Between two looks at whether a page still loads, milliseconds."""
 
@@ -146,6 +148,8 @@ class PlaywrightPage:
         if self._guarded:
             page.on("dialog", self._accept)
             page.on("download", self._refuse)
+            if not self._browser.is_chromium:
+                return page
             tools = self._developer_tools(page)
             tools.on("Page.windowOpen", lambda event: self.note("popup", event["url"]))
             tools.on("Page.frameNavigated", self._notice)
@@ -215,6 +219,8 @@ class PlaywrightPage:
 
     def command(self, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Send a DevTools command to the page and return its result."""
+        if not self._browser.is_chromium:
+            raise InfraError("page_error", f"{method} needs Chromium")
         return self._browser.do(lambda: self._developer_tools(self._page).send(method, dict(params or {})))
 
     def close(self) -> None:
@@ -251,6 +257,13 @@ class PlaywrightPage:
         self.note("download", download.suggested_filename)
 
     def _settle(self, seconds: float) -> None:
+        if not self._browser.is_chromium:
+            self._page.wait_for_timeout(OTHERS_START_MS)
+            try:
+                self._page.wait_for_load_state("load", timeout=seconds * 1000)
+            except TookTooLong:
+                self.note("slow", self._page.url)
+            return
         # Nothing can be asked of a page that may be going away: it is given the time to say that something loads.
         self._page.wait_for_timeout(START_MS)
         waited = 0.0

@@ -58,7 +58,6 @@ def launch(backend: Backend) -> Browser:
                 raise BadInput(f"backend 'devtools' needs a headless shell: run `{chromium.INSTALL}`")
             return DevToolsBrowser(timeout=timeout)
         case "playwright":
-            chromium.find()  # first: without one, Playwright is no help
             if not playwright_is_here():
                 raise BadInput(f"backend 'playwright' needs the playwright package: run `{catalogue.INSTALL}`")
             from turngym.envs.browser.playwright_backend import PlaywrightBrowser

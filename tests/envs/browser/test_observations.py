@@ -114,6 +114,16 @@ def show(browser, tmp_path):
         page.close()
 
 
+def test_what_a_closed_shadow_root_holds_is_left_out(show):
+    page = show(
+        "<button>before</button><div id=host></div><button>after</button>"
+        "<script>host.attachShadow({mode: 'closed'}).innerHTML = '<button>inside</button><p>hidden</p>';</script>"
+    )
+    for kind in ("axtree", "html", "dom"):
+        reading = read(page, kind)
+        assert [mark.name for mark in reading.marks if mark.role == "button"] == ["before", "after"]
+
+
 def test_kinds_are_checked():
     assert check_kinds("html") == ("html",)
     assert check_kinds(["screenshot", "axtree"]) == ("screenshot", "axtree")

@@ -70,7 +70,7 @@ def test_a_template_that_is_not_there_is_bad_input() -> None:
 
 def test_prices_and_stocks_are_the_products() -> None:
     for values, wanted in answers("price"):
-        cents = int(wanted["must_include"][0].replace(".", "").replace(",", ""))
+        cents = int(wanted["exact_match"].replace("$", "").replace(".", "").replace(",", ""))
         assert PRODUCTS[values["product"]].price == cents
     for values, wanted in answers("stock"):
         assert PRODUCTS[values["product"]].stock == int(wanted["exact_match"])
@@ -103,7 +103,7 @@ def test_ratings_and_orders_are_those_on_record() -> None:
         mine = next(person for person in content.CUSTOMERS if person.email == task["storage_state"])
         then = [order for order in content.orders_of(mine) if f"{order.date:%B} {order.date.day}, {order.date.year}"
                 == task["instantiation_dict"]["date"]]  # fmt: skip
-        assert [content.dollars(order.total)[1:] for order in then] == task["eval"]["reference_answers"]["must_include"]
+        assert [content.dollars(order.total) for order in then] == [task["eval"]["reference_answers"]["exact_match"]]
 
 
 def test_what_is_not_sold_is_not_sold() -> None:
