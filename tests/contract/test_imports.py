@@ -19,13 +19,13 @@ ELSEWHERE = "envs/browser/sites"
 """Where programs are that run in the virtual environments of web sites, apart from what lists and runs them."""
 OURS = (
     "__init__.py",
-    "content.py",
     "drafting.py",
     "forkserver.py",
     "install.py",
     "instance.py",
     "registry.py",
     "rows.py",
+    "task_parts.py",
     "tasks.py",
 )
 
