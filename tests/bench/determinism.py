@@ -4,7 +4,7 @@
 
 In every browser, each page is started with the same seeds and given the same calls: valid ones drawn from the action
 space and clicks on what is on the page. Instructions, pictures (byte for byte), rewards and refusals are compared. The
-table is written to ``envs/browser/determinism.md``, which the package and its tests read.
+table is written to ``envs/browser/determinism.md``.
 """
 
 from __future__ import annotations
