@@ -94,9 +94,12 @@ Event = Move | Press | Release | Wheel | Key | Text
 
 
 def host_of(url: str) -> str:
-    """Return the host and the port of an address, ``example.com:80``; empty for what has none."""
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    """Return the host and the port of an address, ``example.com:80``; empty for what has none or is no address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return ""
     return f"{parts.hostname}:{port}" if parts.hostname and port else ""
 
 

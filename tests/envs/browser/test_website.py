@@ -222,6 +222,8 @@ def test_leaving_the_sites_is_an_error_that_the_agent_sees(make, shop, backend):
     assert info["error"] == "'file:///etc/passwd' is no address of a web page"
     *_, info = env.step(call("goto", url="http://[/"))
     assert info["error"] == "'http://[/' is no address"
+    *_, info = env.step(call("goto", url="http://a:b c/"))
+    assert info["error"].startswith("http://a:b c/ is outside the allowed sites")
     observation, *_ = env.step(call("click_element", element=number_of(env, "Elsewhere")))
     assert "Error: http://example.com/offer is outside the allowed sites; the page stays." in observation["text"]
     assert f"Page: {shop}/\n" in observation["text"]
