@@ -33,14 +33,40 @@ class CallPolicy:
         return [Decision(self.choose(view)) for view in views]
 
 
+def _next_of_plan(view: View) -> ToolCall:
+    plan: list[ToolCall] = view.hints["solution"]
+    return plan[0] if plan else {"name": "", "arguments": {"error": "the oracle sees nothing left to do"}}
+
+
 def oracle() -> CallPolicy:
     """The environment's own solution, planned anew each turn. The pool must be asked for the hint ``solution``."""
+    return CallPolicy("oracle", _next_of_plan)
 
-    def choose(view: View) -> ToolCall:
-        plan: list[ToolCall] = view.hints["solution"]
-        return plan[0] if plan else {"name": "", "arguments": {"error": "the oracle sees nothing left to do"}}
 
-    return CallPolicy("oracle", choose)
+MISTAKE = "(a mistake)"
+"""What the clumsy oracle says of a call that is none of its plan."""
+
+
+@dataclass(frozen=True)
+class ClumsyOracle:
+    """The oracle, of whose calls a share is random; such a turn's completion is :data:`MISTAKE`."""
+
+    space: ToolCallSpace
+    mistakes: float
+    seed: int
+    name: str = "oracle"
+    version: int = 0
+
+    def act(self, views: Sequence[View]) -> list[Decision]:
+        """Decide for each view."""
+        return [self._decide(view) for view in views]
+
+    def _decide(self, view: View) -> Decision:
+        noise = stream(self.seed, "mistake", view.episode, len(view.turns))
+        if np.random.default_rng(noise).random() >= self.mistakes:
+            return Decision(_next_of_plan(view))
+        self.space.seed(noise % 2**32)
+        return Decision(self.space.sample(), MISTAKE)
 
 
 def random(space: ToolCallSpace, seed: int) -> CallPolicy:

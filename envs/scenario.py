@@ -104,6 +104,9 @@ class WarmStartBlock(_Block):
     """``warm_start``: supervised learning on oracle episodes before RL."""
 
     episodes: int = Field(default=1500, ge=1)
+    mistakes: float = Field(default=0.0, ge=0, lt=1)
+    """Chance that a turn of the oracle is a random call, which is not imitated: what comes after it shows how to go on
+    from where an oracle never gets."""
     steps: int = Field(default=500, ge=0)
     """At most this many; it stops earlier once ``until`` is measured."""
     batch_size: int = Field(default=32, ge=1)

@@ -17,7 +17,7 @@ from turngym.agents.episodes.score import guarded
 from turngym.agents.language import LanguagePolicy, refuse_unknown
 from turngym.agents.models import tiny
 from turngym.agents.models.vlm import VLM, refuse_empty
-from turngym.agents.policies import draw_tasks, oracle, refuse_unsolved
+from turngym.agents.policies import ClumsyOracle, draw_tasks, refuse_unsolved
 from turngym.agents.rollout import Start, rollout, sound
 from turngym.agents.workers import EnvPool
 from turngym.envs import BadInput, Episode, InfraError, Rubric, Task
@@ -104,7 +104,8 @@ def _demonstrate(scenario: Scenario, run: Run, pool: EnvPool, report: Say) -> li
     report(f"the oracle solves {count} tasks")
     tasks = draw_tasks(scenario.environment.task_names, count, scenario.seed, "warm start")
     starts = [Start(f"warm_start-{number:05d}", task) for number, task in enumerate(tasks)]
-    episodes = rollout(pool, oracle(), starts, phase="warm_start", keep=run.keep)
+    solver = ClumsyOracle(pool.action_space, scenario.warm_start.mistakes, scenario.seed)
+    episodes = rollout(pool, solver, starts, phase="warm_start", keep=run.keep)
     solved = [episode for episode in sound(episodes) if episode.success]
     report(f"it solved {len(solved)} of them; the warm start imitates them, at most {scenario.warm_start.steps} steps")
     if len(solved) < count / 2:

@@ -26,6 +26,7 @@ from turngym.agents import prompts
 from turngym.agents.dialects import Dialect
 from turngym.agents.language import images_in_context
 from turngym.agents.models.vlm import VLM, Row
+from turngym.agents.policies import MISTAKE
 from turngym.agents.renderer import Renderer, page_of
 from turngym.envs import Element, Episode, Tokens, ToolCall, ToolCallSpace, Turn
 from turngym.envs.scenario import WarmStartBlock
@@ -104,7 +105,10 @@ def examples(
     copying: float = 0.0,
     seed: int,
 ) -> list[Example]:
-    """Turn oracle episodes into examples, one a turn; the question about the screen alternates."""
+    """Turn oracle episodes into examples, one a turn but for its mistakes, which are only history to what comes after.
+
+    The question about the screen alternates.
+    """
     draw = random.Random(seed)
     found: list[Example] = []
     for episode in episodes:
@@ -125,7 +129,8 @@ def examples(
                 completion += more
                 weights += [copying * weight for weight in their_weights]
             images = images_in_context(past, turn.observation["images"], places)
-            found.append(Example(Row(ids, images, tuple(completion)), tuple(weights)))
+            if turn.completion != MISTAKE:
+                found.append(Example(Row(ids, images, tuple(completion)), tuple(weights)))
             past.append(replace(turn, tokens=Tokens(ids, places, action, (0.0,) * len(action))))
     return found
 
