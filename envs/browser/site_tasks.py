@@ -41,7 +41,7 @@ class Catalogue:
 
     def __init__(self, file: str | None) -> None:
         if file is not None and not isinstance(file, str | Path):
-            raise BadInput(f"tasks must be the path of a task file, got {file!r}")
+            raise BadInput(f"task_file must be the path of a task file, got {file!r}")
         self._file = None if file is None else Path(file)
         self._read = {} if self._file is None else {str(task.task_id): task for task in load(self._file)}
         self.names: list[str] = list(self._read) or own_tasks()

@@ -39,7 +39,7 @@ class WebSiteEnv(TurnEnv):
     Tasks are looked up, searched for, filled in and edited on real web applications that run on this machine: ``shop``
     (django-oscar), ``wiki`` (MediaWiki) and ``tracker`` (Trac), installed by ``turngym sites install``. Every
     environment has running copies of its own; a reset puts their pristine databases back. Or on sites of yours, with
-    WebArena's task files unchanged: ``tasks="test.json", addresses={"__SHOPPING__": "http://localhost:7770"}``.
+    WebArena's task files unchanged: ``task_file="test.json", addresses={"__SHOPPING__": "http://localhost:7770"}``.
     Pages reach the task's sites and nothing else. Time stands still on the sites, and in the page but for a second
     with every call that acts on it. Of a storage state the cookies are taken, not what pages stored themselves.
 
@@ -73,7 +73,7 @@ class WebSiteEnv(TurnEnv):
     then scores 0.
 
     ## Arguments
-    ``task`` (``shop.price``, ... or a ``task_id`` of ``tasks``; default: drawn from the seed), ``tasks`` (a task file),
+    ``task`` (``shop.price``, ... or a ``task_id`` of ``task_file``; default: drawn from the seed), ``task_file``,
     ``addresses`` (of your own sites, by placeholder), ``judge``, ``level`` (0), ``split``, ``max_turns``,
     ``image_size=(width, height)``, ``observation`` and ``backend`` (``"devtools"`` or ``"playwright"``).
 
@@ -85,7 +85,7 @@ class WebSiteEnv(TurnEnv):
         self,
         *,
         task: str | None = None,
-        tasks: str | None = None,
+        task_file: str | None = None,
         addresses: Mapping[str, str] | None = None,
         judge: str | None = None,
         level: int = 0,
@@ -102,7 +102,7 @@ class WebSiteEnv(TurnEnv):
         refuse_split(split)
         if backend not in (None, *get_args(Backend)):
             raise BadInput(f"backend must be one of {', '.join(get_args(Backend))}, got {backend!r}")
-        self._catalogue = site_tasks.Catalogue(tasks)
+        self._catalogue = site_tasks.Catalogue(task_file)
         if task is not None:
             self._catalogue.check(task)
         self._name, self._split, self._backend = task, split, backend

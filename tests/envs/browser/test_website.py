@@ -119,7 +119,7 @@ def make(shop, tmp_path):
         file = tmp_path / "tasks.json"
         file.write_text(json.dumps(list(rows) or [row(1)]))
         keywords = {"observation": "html", "addresses": {"__SHOPPING__": shop}} | kwargs
-        made.append(WebSiteEnv(tasks=str(file), **keywords))
+        made.append(WebSiteEnv(task_file=str(file), **keywords))
         return made[-1]
 
     yield make
