@@ -50,7 +50,7 @@ BUTTONS = {"left": 1, "right": 2}
 """Bits of the DevTools protocol's ``buttons``."""
 PATIENCE = 0.25
 """Seconds until input that is not acknowledged is given a frame."""
-REASON_SECONDS = 1.0
+REASON_SECONDS = 0.5
 """Longest wait for the reason that a page stays where it is, seconds."""
 STOP_SECONDS = 2.0
 """Longest wait for loading to stop when told to, seconds."""
