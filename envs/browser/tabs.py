@@ -41,6 +41,14 @@ WORDS: Mapping[str, str] = {
 """What the agent is told of what happened, by its kind."""
 
 
+def pass_time(page: Page) -> bool:
+    """Wait until a page has loaded, and let it have its time; False if the network kept it waiting too long."""
+    page.settle(LOAD_SECONDS)
+    came = bool(page.evaluate(PASS))
+    page.settle(LOAD_SECONDS)
+    return came
+
+
 class Tabs:
     """The tabs of one agent, in a context without any, of which ``size`` is the viewport.
 
@@ -122,10 +130,8 @@ class Tabs:
 
     def settle(self) -> None:
         """Wait until the page in front has loaded, and let it have its time."""
-        self.page.settle(LOAD_SECONDS)
-        if not self.page.evaluate(PASS):
+        if not pass_time(self.page):
             self._told.append(WORDS["slow"].format(self.page.url))
-        self.page.settle(LOAD_SECONDS)
         for happening in self.page.happenings():
             self._tell(happening)
 

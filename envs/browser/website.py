@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast, get_args
+from typing import cast, get_args
 from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
@@ -12,14 +12,14 @@ import numpy as np
 from turngym.envs.browser import elements as page_elements
 from turngym.envs.browser import pool, site_tasks, tools
 from turngym.envs.browser.pool import Backend
-from turngym.envs.browser.protocol import LOAD_SECONDS, Browser, Context, Cookie, Page, host_of
+from turngym.envs.browser.protocol import Browser, Context, Cookie, host_of
 from turngym.envs.browser.sight import Sight
 from turngym.envs.browser.site_oracle import Script
 from turngym.envs.browser.site_tasks import SiteTask
 from turngym.envs.browser.sites import SITES, Instance
-from turngym.envs.browser.tabs import MOST_ELEMENTS, MOST_TABS, PASS, SCRIPT, Tabs
+from turngym.envs.browser.tabs import MOST_ELEMENTS, MOST_TABS, SCRIPT, Tabs
 from turngym.envs.browser.view import View, image_size_of
-from turngym.envs.browser.webarena import HELPERS, ChatJudge, Judge, evaluate, fill, start_urls
+from turngym.envs.browser.webarena import HELPERS, ChatJudge, Judge, PageViewer, evaluate, fill, start_urls
 from turngym.envs.core import Outcome, Refused, TurnEnv, refuse_split
 from turngym.envs.spaces import ToolCallSpace, observation_space
 from turngym.envs.types import BadInput, Element, Image, InfraError, Split, StopReason, Task, ToolCall
@@ -238,6 +238,8 @@ class WebSiteEnv(TurnEnv):
     def _checked(self, found: SiteTask, addresses: Mapping[str, str], hosts: Sequence[str]) -> tuple[str, ...]:
         """Return the start pages; :class:`BadInput` for a task that could not be begun or judged here."""
         where = f"task {self._where(found)}"
+        if found.web.geolocation is not None:
+            raise BadInput(f"{where}: geolocation: expected null, pages here are nowhere")
         urls = start_urls(found.web, addresses)
         if len(urls) > MOST_TABS:
             raise BadInput(f"{where}: start_url: there are {len(urls)} pages, and at most {MOST_TABS} tabs")
@@ -313,8 +315,9 @@ class WebSiteEnv(TurnEnv):
 
     def _end(self, text: str) -> Outcome:
         tabs, current = self._open()
-        viewer = _Viewer(tabs.page)
-        verdict = evaluate(current.found.web, current.private(text), viewer, self._judge, current.addresses, HELPERS)
+        verdict = evaluate(
+            current.found.web, current.private(text), PageViewer(tabs.page), self._judge, current.addresses, HELPERS
+        )
         success = verdict.score >= 1.0
         parts = {part.name: float(part.value) for part in verdict.parts}
         signals = {"success": float(success), "score": float(verdict.score), **parts}
@@ -375,33 +378,6 @@ class _Current:
     def allowed(self) -> str:
         """The sites that the agent can go to."""
         return ", ".join(sorted({self.public(address) for address in self.addresses.values()}))
-
-
-class _Viewer:
-    """The page that the agent left, as evaluators see it: one that does not open is our failure."""
-
-    def __init__(self, page: Page) -> None:
-        self._page = page
-
-    @property
-    def url(self) -> str:
-        return self._page.url
-
-    def content(self) -> str:
-        return str(self.evaluate("document.documentElement ? document.documentElement.outerHTML : ''"))
-
-    def evaluate(self, js: str) -> Any:
-        return self._page.evaluate(js)
-
-    def goto(self, url: str) -> None:
-        self._page.happenings()
-        self._page.goto(url)
-        self._page.settle(LOAD_SECONDS)
-        self._page.evaluate(PASS)  # scripts fill in what they fill in later
-        self._page.settle(LOAD_SECONDS)
-        bad = [it for it in self._page.happenings() if it.kind in ("denied", "download", "failed")]
-        if bad:
-            raise InfraError("page_error", f"cannot open {url} to judge it: {bad[0].kind} {bad[0].text}")
 
 
 def check_addresses(addresses: object) -> dict[str, str]:

@@ -52,6 +52,8 @@ class Template:
     rows: Callable[[], Rows]
     draft: Callable[..., Draft]
     """Takes a row's items."""
+    draws: bool = False
+    """Whether it draws more than the row (quantities, wording), with a generator that it takes before the items."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,14 @@ class Generator:
     def generate(self, rng: np.random.Generator, template: str, split: Split = "train") -> dict[str, Any]:
         """Return a task drawn with ``rng`` from the rows of a split. Errors: as :meth:`rows`."""
         rows = self.rows(template, split)
-        return self.task(template, split, rows[int(rng.integers(len(rows)))])
+        return self.task(template, split, rows[int(rng.integers(len(rows)))], rng)
 
-    def task(self, template: str, split: Split, row: tuple[Any, ...]) -> dict[str, Any]:
-        """Return the task that a template makes of a row."""
-        draft = self.templates[template].draft(*row)
+    def task(
+        self, template: str, split: Split, row: tuple[Any, ...], rng: np.random.Generator | None = None
+    ) -> dict[str, Any]:
+        """Return the task that a template makes of a row; one that draws more needs ``rng``."""
+        kind = self.templates[template]
+        draft = kind.draft(rng, *row) if kind.draws else kind.draft(*row)
         number = list(self.templates).index(template)
         return {
             "sites": [self.site],

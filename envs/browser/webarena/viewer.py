@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from turngym.envs.browser.protocol import Page
+from turngym.envs.browser.tabs import pass_time
+from turngym.envs.types import InfraError
 
 
 class Viewer(Protocol):
@@ -27,14 +29,14 @@ class Viewer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PageViewer:
-    """Any browser backend's page as a :class:`Viewer`."""
+    """Any backend's page, the one that a policy left, as a :class:`Viewer`. What does not open is our failure."""
 
     page: Page
 
     @property
     def url(self) -> str:
         """The address it shows."""
-        return str(self.page.evaluate("location.href"))
+        return self.page.url
 
     def content(self) -> str:
         """Return the document as HTML."""
@@ -45,5 +47,10 @@ class PageViewer:
         return self.page.evaluate(js)
 
     def goto(self, url: str) -> None:
-        """Load ``url``."""
+        """Load ``url``, and let it have its time as after a step: scripts fill in what they fill in later."""
+        self.page.happenings()
         self.page.goto(url)
+        pass_time(self.page)
+        bad = [it for it in self.page.happenings() if it.kind in ("denied", "download", "failed")]
+        if bad:
+            raise InfraError("page_error", f"cannot open {url} to judge it: {bad[0].kind} {bad[0].text}")

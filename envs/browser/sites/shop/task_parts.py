@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from turngym.envs.browser.sites.drafting import Rows, Step
 from turngym.envs.browser.sites.shop import content
 from turngym.envs.browser.sites.shop.content import Product
 
-SITE = "__SHOP__"
-Step = dict[str, Any]
-Rows = Sequence[tuple[Any, ...]]
 Lines = Sequence[tuple[Product, int]]
 """Products and how many of each."""
 
@@ -61,21 +58,6 @@ def fill_basket(lines: Lines) -> list[Step]:
 
 
 # Evaluators -------------------------------------------------------------------------------------------------------
-
-
-def exact(text: str) -> dict[str, Any]:
-    """Require this very text."""
-    return {"exact_match": text}
-
-
-def includes(*texts: str) -> dict[str, Any]:
-    """Require these texts."""
-    return {"must_include": list(texts)}
-
-
-def check(path: str, locator: str, contents: Mapping[str, Any]) -> dict[str, Any]:
-    """Require something of what a locator finds on a page."""
-    return {"url": path if path == "last" else SITE + path, "locator": locator, "required_contents": dict(contents)}
 
 
 def in_lines(lines: Lines) -> str:

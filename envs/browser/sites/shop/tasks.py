@@ -1,75 +1,42 @@
-"""Tasks in the shop, in WebArena's format, drawn from the rows in ``content.py``; each with an oracle.
-
-A task has the keys of a WebArena task file and three more: ``split``, ``template`` and ``oracle``. ``storage_state``
-is the name of the user who is logged in, or None. The oracle is a list of steps in a browser:
-
-    {"goto": "__SHOP__/..."}   {"click": CSS}   {"fill": CSS, "text": ..., "enter": bool}
-    {"select": CSS, "option": label}   {"answer": text}
-
-An element is the first visible one that the selector finds; a step waits for the page that the last one led to.
-"""
+"""The shop's tasks, each with an oracle, drawn from the rows in ``content.py`` as ``drafting`` says."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 
+from turngym.envs.browser.sites.drafting import (
+    UNACHIEVABLE,
+    Draft,
+    Generator,
+    Step,
+    Template,
+    check,
+    exact,
+    includes,
+)
 from turngym.envs.browser.sites.shop import content
 from turngym.envs.browser.sites.shop import task_parts as parts
 from turngym.envs.browser.sites.shop.content import Customer, Product
-from turngym.envs.types import BadInput, Split
-
-
-@dataclass(frozen=True)
-class Draft:
-    """What one template makes of one row."""
-
-    intent: str
-    """With ``{{name}}`` where a value goes."""
-    values: Mapping[str, str]
-    oracle: Sequence[parts.Step]
-    answer: Mapping[str, Any] | None = None
-    """For string_match."""
-    address: str = ""
-    """For url_match: the path to end on."""
-    pages: Sequence[Mapping[str, Any]] = ()
-    """For program_html."""
-    user: str | None = None
-    start: str = "/catalogue/"
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Template:
-    """A kind of task: the rows that it can be made from, and how."""
-
-    rows: Callable[[], parts.Rows]
-    draft: Callable[..., Draft]
-
 
 # Templates --------------------------------------------------------------------------------------------------------
 
 
-def _price(rng: np.random.Generator, product: Product) -> Draft:
+def _price(product: Product) -> Draft:
     amount = content.dollars(product.price)
     return Draft(
         "What does the {{product}} cost? Answer with the amount as the shop shows it.",
         {"product": product.title},
         [*parts.find(product), {"answer": amount}],
-        answer=parts.exact(amount),
+        answer=exact(amount),
     )
 
 
-def _stock(rng: np.random.Generator, product: Product) -> Draft:
+def _stock(product: Product) -> Draft:
     return Draft(
         "How many units of the {{product}} are available? Answer with the number alone.",
         {"product": product.title},
         [*parts.find(product), {"answer": str(product.stock)}],
-        answer=parts.exact(str(product.stock)),
+        answer=exact(str(product.stock)),
     )
 
 
@@ -87,37 +54,37 @@ def _origin(rng: np.random.Generator, product: Product) -> Draft:
         question,
         {"product": product.title},
         [*parts.find(product), {"answer": facts[name]}],
-        answer=parts.exact(facts[name]),
+        answer=exact(facts[name]),
     )
 
 
-def _stars(rng: np.random.Generator, product: Product, author: str, stars: int) -> Draft:
+def _stars(product: Product, author: str, stars: int) -> Draft:
     more = len(content.reviews_of(product)) > 3
     steps = [{"click": f'#reviews a[href="{product.path}reviews/"]'}] if more else []
     return Draft(
         "How many stars did {{author}} give the {{product}}? Answer with the number alone.",
         {"author": author, "product": product.title},
         [*parts.find(product), *steps, {"answer": str(stars)}],
-        answer=parts.exact(str(stars)),
+        answer=exact(str(stars)),
     )
 
 
-def _extreme(section: str, most: bool) -> tuple[Product, list[parts.Step]]:
+def _extreme(section: str, most: bool) -> tuple[Product, list[Step]]:
     rows = sorted(content.in_category(section), key=lambda product: product.price, reverse=most)
     return rows[0], [*parts.open_category(section), *parts.sort_by(f"Price {'high to low' if most else 'low to high'}")]
 
 
-def _cheapest(rng: np.random.Generator, section: str, most: bool) -> Draft:
+def _cheapest(section: str, most: bool) -> Draft:
     product, steps = _extreme(section, most)
     return Draft(
         "What is the name of the {{which}} product in the category {{category}}? Answer with its full name alone.",
         {"which": "most expensive" if most else "cheapest", "category": section},
         [*steps, {"answer": product.title}],
-        answer=parts.exact(product.title),
+        answer=exact(product.title),
     )
 
 
-def _open(rng: np.random.Generator, section: str, most: bool) -> Draft:
+def _open(section: str, most: bool) -> Draft:
     product, steps = _extreme(section, most)
     return Draft(
         "Open the page of the {{which}} product in the category {{category}}.",
@@ -127,7 +94,7 @@ def _open(rng: np.random.Generator, section: str, most: bool) -> Draft:
     )
 
 
-def _count(rng: np.random.Generator, section: str, label: str) -> Draft:
+def _count(section: str, label: str) -> Draft:
     low, high = parts.PRICES[label]
     number = sum(low <= product.price < high for product in content.in_category(section))
     facet = {"click": f'.side_categories input.facet_checkbox[name="{parts.FACETS[label]}"]'}
@@ -135,28 +102,28 @@ def _count(rng: np.random.Generator, section: str, label: str) -> Draft:
         "How many products in the category {{category}} cost {{range}}? Answer with the number alone.",
         {"category": section, "range": label},
         [*parts.open_category(section), *([facet] if number else []), {"answer": str(number)}],
-        answer=parts.exact(str(number)),
+        answer=exact(str(number)),
     )
 
 
-def _order_status(rng: np.random.Generator, order: content.Order, person: Customer) -> Draft:
+def _order_status(order: content.Order, person: Customer) -> Draft:
     row = f'a[href="/accounts/orders/{order.number}/"]'
     return Draft(
         "What is the status of my order {{number}}? Answer with the status alone.",
         {"number": order.number},
         [*parts.open_account("/accounts/orders/"), {"click": row}, {"answer": order.status}],
-        answer=parts.exact(order.status),
+        answer=exact(order.status),
         user=person.email,
     )
 
 
-def _order_total(rng: np.random.Generator, order: content.Order, person: Customer) -> Draft:
+def _order_total(order: content.Order, person: Customer) -> Draft:
     amount = content.dollars(order.total)
     return Draft(
         "What is the total of the order that I placed on {{date}}? Answer with the amount as the shop shows it.",
         {"date": f"{order.date:%B} {order.date.day}, {order.date.year}"},
         [*parts.open_account("/accounts/orders/"), {"answer": amount}],
-        answer=parts.exact(amount),
+        answer=exact(amount),
         user=person.email,
     )
 
@@ -180,16 +147,14 @@ def _review(rng: np.random.Generator, product: Product, person: Customer) -> Dra
             {"answer": "done"},
         ],
         pages=[
-            parts.check(page, f"{mine}.map(r => r.innerText).join(' ')", parts.includes(title, body)),
-            parts.check(
-                page, f"{mine}.map(r => r.querySelector('h3').className).join(' ')", parts.exact(f"star-rating {level}")
-            ),
+            check(page, f"{mine}.map(r => r.innerText).join(' ')", includes(title, body)),
+            check(page, f"{mine}.map(r => r.querySelector('h3').className).join(' ')", exact(f"star-rating {level}")),
         ],
         user=person.email,
     )
 
 
-def _address(rng: np.random.Generator, place: tuple[str, str, str, str], person: Customer) -> Draft:
+def _address(place: tuple[str, str, str, str], person: Customer) -> Draft:
     line, city, state, postcode = place
     whole = f"{person.first_name} {person.last_name} {line} {city} {state} {postcode} United States"
     fields = {
@@ -208,12 +173,12 @@ def _address(rng: np.random.Generator, place: tuple[str, str, str, str], person:
             {"click": "form button.btn-lg[type=submit]"},
             {"answer": "done"},
         ],
-        pages=[parts.check("/accounts/addresses/", parts.ADDRESSES, parts.includes(whole))],
+        pages=[check("/accounts/addresses/", parts.ADDRESSES, includes(whole))],
         user=person.email,
     )
 
 
-def _profile(rng: np.random.Generator, name: str, person: Customer) -> Draft:
+def _profile(name: str, person: Customer) -> Draft:
     return Draft(
         "Change my first name to {{name}}, and leave everything else in my profile as it is.",
         {"name": name},
@@ -225,15 +190,13 @@ def _profile(rng: np.random.Generator, name: str, person: Customer) -> Draft:
             {"answer": "done"},
         ],
         pages=[
-            parts.check("/accounts/profile/edit/", "document.querySelector('#id_first_name').value", parts.exact(name)),
-            parts.check(
+            check("/accounts/profile/edit/", "document.querySelector('#id_first_name').value", exact(name)),
+            check(
                 "/accounts/profile/edit/",
                 "document.querySelector('#id_last_name').value",
-                parts.exact(person.last_name),
+                exact(person.last_name),
             ),
-            parts.check(
-                "/accounts/profile/edit/", "document.querySelector('#id_email').value", parts.exact(person.email)
-            ),
+            check("/accounts/profile/edit/", "document.querySelector('#id_email').value", exact(person.email)),
         ],
         user=person.email,
     )
@@ -246,9 +209,9 @@ def _with_others(rng: np.random.Generator, product: Product) -> list[tuple[Produ
     return [(one, int(rng.integers(1, 5))) for one in (product, *chosen)]
 
 
-def _in_words(lines: Sequence[tuple[Product, int]]) -> str:
-    parts = [f"{quantity} of the {product.title}" for product, quantity in lines]
-    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
+def _in_words(lines: parts.Lines) -> str:
+    said = [f"{quantity} of the {product.title}" for product, quantity in lines]
+    return " and ".join([", ".join(said[:-1]), said[-1]]) if len(said) > 1 else said[0]
 
 
 def _fill_basket(rng: np.random.Generator, product: Product) -> Draft:
@@ -257,7 +220,7 @@ def _fill_basket(rng: np.random.Generator, product: Product) -> Draft:
         "Put {{products}} in my basket, and nothing else.",
         {"products": _in_words(lines)},
         [*parts.fill_basket(lines), {"answer": "done"}],
-        pages=[parts.check("/basket/", parts.BASKET, parts.exact(parts.in_lines(lines)))],
+        pages=[check("/basket/", parts.BASKET, exact(parts.in_lines(lines)))],
     )
 
 
@@ -279,16 +242,16 @@ def _buy(rng: np.random.Generator, product: Product, person: Customer) -> Draft:
             {"answer": "done"},
         ],
         pages=[
-            parts.check("/checkout/thank-you/", parts.ORDERED, parts.exact(parts.in_lines(lines))),
-            parts.check("/checkout/thank-you/", "document.querySelector('.shipping-payment').innerText",
-                  parts.includes(address.line, address.city, method)),
-            parts.check("/accounts/orders/", parts.ORDERS, parts.exact(str(len(content.orders_of(person)) + 1))),
+            check("/checkout/thank-you/", parts.ORDERED, exact(parts.in_lines(lines))),
+            check("/checkout/thank-you/", "document.querySelector('.shipping-payment').innerText",
+                  includes(address.line, address.city, method)),
+            check("/accounts/orders/", parts.ORDERS, exact(str(len(content.orders_of(person)) + 1))),
         ],
         user=person.email,
     )  # fmt: skip
 
 
-def _wish(rng: np.random.Generator, product: Product, person: Customer) -> Draft:
+def _wish(product: Product, person: Customer) -> Draft:
     titles = sorted({content.product(number).title for number in person.wishes} | {product.title})
     return Draft(
         "Add the {{product}} to my wish list.",
@@ -299,12 +262,12 @@ def _wish(rng: np.random.Generator, product: Product, person: Customer) -> Draft
             {"click": f'a[href^="{person.wish_list}add/"]'},
             {"answer": "done"},
         ],
-        pages=[parts.check(person.wish_list, parts.WISHES, parts.exact("; ".join(titles)))],
+        pages=[check(person.wish_list, parts.WISHES, exact("; ".join(titles)))],
         user=person.email,
     )
 
 
-def _dispatch(rng: np.random.Generator, order: content.Order, to: str) -> Draft:
+def _dispatch(order: content.Order, to: str) -> Draft:
     page = f"/dashboard/orders/{order.number}/"
     return Draft(
         'In the dashboard, change the status of order {{number}} to "{{status}}".',
@@ -318,91 +281,49 @@ def _dispatch(rng: np.random.Generator, order: content.Order, to: str) -> Draft:
             {"click": "#order_status_form button"},
             {"answer": "done"},
         ],
-        pages=[parts.check(page, parts.STATUS, parts.exact(to))],
+        pages=[check(page, parts.STATUS, exact(to))],
         user=content.STAFF[0],
     )
 
 
-def _not_sold(rng: np.random.Generator, name: str) -> Draft:
+def _not_sold(name: str) -> Draft:
     return Draft(
         "What does the {{product}} cost? If the shop does not have it, answer N/A.",
         {"product": name},
         [{"fill": "nav form input#id_q", "text": name, "enter": True}, {"answer": "N/A"}],
-        answer={"fuzzy_match": "N/A"},
+        answer=UNACHIEVABLE,
         note=f"The shop does not sell a product called {name}.",
     )
 
 
-TEMPLATES: Mapping[str, Template] = {
-    "price": Template(parts.products, _price),
-    "stock": Template(lambda: [row for row in parts.products() if row[0].stock], _stock),
-    "fact": Template(parts.products, _origin),
-    "stars": Template(parts.some_reviews, _stars),
-    "cheapest": Template(parts.extremes, _cheapest),
-    "open": Template(parts.extremes, _open),
-    "count": Template(parts.counts, _count),
-    "order-status": Template(parts.some_orders, _order_status),
-    "order-total": Template(parts.some_orders, _order_total),
-    "review": Template(parts.products_and_people, _review),
-    "address": Template(parts.new_addresses, _address),
-    "profile": Template(parts.people, _profile),
-    "basket": Template(parts.in_stock, _fill_basket),
-    "buy": Template(parts.sold_to_people, _buy),
-    "wish": Template(
-        lambda: [
-            (product, person) for product, person in parts.products_and_people() if product.id not in person.wishes
-        ],
-        _wish,
-    ),
-    "order-update": Template(parts.open_orders, _dispatch),
-    "not-sold": Template(lambda: [(name,) for name in parts.UNSOLD], _not_sold),
-}
-"""Every kind of task by its name."""
-
-TEST_SHARE = 4
-"""One subject (the first of a row) in so many is for testing."""
-
-
-def generate(rng: np.random.Generator, template: str, split: Split = "train") -> dict[str, Any]:
-    """Return a task in WebArena's format, drawn with ``rng`` from the rows of a split. The splits share no subject.
-
-    Errors: :class:`BadInput` for a template that there is not.
-    """
-    if template not in TEMPLATES:
-        raise BadInput(f"site shop has no task template {template!r}: there are {', '.join(TEMPLATES)}")
-    kind, number = TEMPLATES[template], list(TEMPLATES).index(template)
-    rows = kind.rows()
-    subjects = list(dict.fromkeys(row[0] for row in rows))
-    held_out = set(subjects[TEST_SHARE - 1 :: TEST_SHARE])
-    rows = [row for row in rows if (row[0] in held_out) == (split == "test")]
-    draft = kind.draft(rng, *rows[int(rng.integers(len(rows)))])
-    return {
-        "sites": ["shop"],
-        "task_id": number,
-        "template": template,
-        "split": split,
-        "require_login": draft.user is not None,
-        "storage_state": draft.user,
-        "start_url": parts.SITE + draft.start,
-        "geolocation": None,
-        "intent_template": draft.intent,
-        "instantiation_dict": dict(draft.values),
-        "intent": re.sub(r"\{\{(\w+)\}\}", lambda match: draft.values[match[1]], draft.intent),
-        "intent_template_id": number,
-        "require_reset": False,
-        "eval": _evaluation(draft),
-        "oracle": list(draft.oracle),
-    }
-
-
-def _evaluation(draft: Draft) -> dict[str, Any]:
-    kinds = {"string_match": draft.answer, "url_match": draft.address, "program_html": draft.pages}
-    return {
-        "eval_types": [name for name, wanted in kinds.items() if wanted],
-        "reference_answers": draft.answer,
-        "reference_url": parts.SITE + draft.address if draft.address else "",
-        "url_note": "EXACT",
-        "program_html": list(draft.pages),
-        "string_note": draft.note,
-        "reference_answer_raw_annotation": "",
-    }
+GENERATOR = Generator(
+    "shop",
+    "__SHOP__",
+    "/catalogue/",
+    {
+        "price": Template(parts.products, _price),
+        "stock": Template(lambda: [row for row in parts.products() if row[0].stock], _stock),
+        "fact": Template(parts.products, _origin, draws=True),
+        "stars": Template(parts.some_reviews, _stars),
+        "cheapest": Template(parts.extremes, _cheapest),
+        "open": Template(parts.extremes, _open),
+        "count": Template(parts.counts, _count),
+        "order-status": Template(parts.some_orders, _order_status),
+        "order-total": Template(parts.some_orders, _order_total),
+        "review": Template(parts.products_and_people, _review, draws=True),
+        "address": Template(parts.new_addresses, _address),
+        "profile": Template(parts.people, _profile),
+        "basket": Template(parts.in_stock, _fill_basket, draws=True),
+        "buy": Template(parts.sold_to_people, _buy, draws=True),
+        "wish": Template(
+            lambda: [
+                (product, person) for product, person in parts.products_and_people() if product.id not in person.wishes
+            ],
+            _wish,
+        ),
+        "order-update": Template(parts.open_orders, _dispatch),
+        "not-sold": Template(lambda: [(name,) for name in parts.UNSOLD], _not_sold),
+    },
+)
+TEMPLATES = GENERATOR.templates
+generate = GENERATOR.generate
