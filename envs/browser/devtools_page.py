@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import io
 import time
@@ -263,7 +262,7 @@ class DevToolsPage:
         for _ in range(FRAME_ATTEMPTS):
             frame = self._frame(DRAW)
             if data := frame.get("screenshotData"):
-                self._last = np.array(Pictures.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
+                self._last = np.array(Pictures.open(io.BytesIO(data)).convert("RGB"))
                 return self._last
         if self._last is None:
             raise InfraError("no_frame", "the browser drew nothing")
