@@ -35,6 +35,7 @@ POOL = 2
 ASSETS = re.compile(r"/(resources|skins)/[\w./-]+\.(svg|png|gif|css|js|jpg)")
 SCRIPTS = ("/load.php", "/api.php", "/rest.php")
 NOT_FOUND = (404, [("Content-Type", "text/plain")], b"no such file\n")
+NO_PHP = (502, [("Content-Type", "text/plain")], b"the process that worked on this died\n")
 Answer = tuple[int, list[tuple[str, str]], bytes]
 
 _pool = ""
@@ -180,7 +181,10 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.turn:
             self.server.seconds += self.command == "POST"
             params |= _params(self.command, self.path, self.server.data, self.server.seconds, address)
-            return _parse(fastcgi.ask(_pool, params, body))
+            try:
+                return _parse(fastcgi.ask(_pool, params, body))
+            except OSError:  # the process that took it died: another can be asked what changes nothing
+                return NO_PHP if self.command == "POST" else _parse(fastcgi.ask(_pool, params, body))
 
     def _send(self, answer: Answer) -> None:
         status, headers, body = answer

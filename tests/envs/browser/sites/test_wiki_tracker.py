@@ -202,10 +202,13 @@ def test_php_that_dies_is_replaced(wiki: Instance) -> None:
     assert before
     for process in before:
         process.kill()
+    _, alive = psutil.wait_procs(before, timeout=20)
+    assert alive == []
+    assert "Harrow" in ask(wiki, "/wiki/Harrow")
     deadline = time.monotonic() + 30
     while len(php()) < len(before) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert "Harrow" in ask(wiki, "/wiki/Harrow")
+    assert len(php()) == len(before)
 
 
 OWNER = """
