@@ -43,13 +43,9 @@ def oracle() -> CallPolicy:
     return CallPolicy("oracle", _next_of_plan)
 
 
-MISTAKE = "(a mistake)"
-"""What the clumsy oracle says of a call that is none of its plan."""
-
-
 @dataclass(frozen=True)
 class ClumsyOracle:
-    """The oracle, of whose calls a share is random; such a turn's completion is :data:`MISTAKE`."""
+    """The oracle, of whose calls a share is random."""
 
     space: ToolCallSpace
     mistakes: float
@@ -66,7 +62,7 @@ class ClumsyOracle:
         if np.random.default_rng(noise).random() >= self.mistakes:
             return Decision(_next_of_plan(view))
         self.space.seed(noise % 2**32)
-        return Decision(self.space.sample(), MISTAKE)
+        return Decision(self.space.sample())
 
 
 def random(space: ToolCallSpace, seed: int) -> CallPolicy:

@@ -105,8 +105,8 @@ class WarmStartBlock(_Block):
 
     episodes: int = Field(default=1500, ge=1)
     mistakes: float = Field(default=0.0, ge=0, lt=1)
-    """Chance that a turn of the oracle is a random call, which is not imitated: what comes after it shows how to go on
-    from where an oracle never gets."""
+    """Chance that a turn of the oracle is a random call. With mistakes every episode is imitated as it is, solved or
+    not: a demonstrator who shows each way to go on, good and bad, and leaves to RL which are good."""
     steps: int = Field(default=500, ge=0)
     """At most this many; it stops earlier once ``until`` is measured."""
     batch_size: int = Field(default=32, ge=1)
@@ -124,9 +124,6 @@ class WarmStartBlock(_Block):
     """Before a call that points at an element, the demonstration says which and where."""
     screen_reading: float = Field(default=1.0, ge=0)
     """Weight of the screen-reading target; 0 turns it off."""
-    copying: float = Field(default=0.0, ge=0)
-    """Weight of a target that has random words repeated, for a model born knowing nothing which is to type what an
-    instruction quotes; 0 turns it off."""
 
     @model_validator(mode="after")
     def _in_order(self) -> WarmStartBlock:

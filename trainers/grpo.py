@@ -228,7 +228,8 @@ def _backward(vlm: VLM, batch: list[Sample], settings: TrainBlock, state: State,
     """Add up the gradients of a minibatch's objective, part by part, and return what to watch, averaged alike."""
     whole = float(_mass(batch, settings).sum())
     mean: Metrics = {}
-    for part in _parts(batch, settings.forward or len(batch)):
+    for places in _parts(_by_length(batch), settings.forward or len(batch)):
+        part = [batch[i] for i in places]
         share = float(_mass(part, settings).sum()) / whole
         loss, metrics = objective(vlm, part, settings, state, temperature)
         (share * loss).backward()  # type: ignore[no-untyped-call]
@@ -238,12 +239,12 @@ def _backward(vlm: VLM, batch: list[Sample], settings: TrainBlock, state: State,
 
 def with_reference(reference: VLM, batch: list[Sample], settings: TrainBlock, temperature: float) -> list[Sample]:
     """Add the reference's log-probabilities, scored once for all passes."""
-    found: list[Sample] = []
-    for part in _parts(batch, settings.forward or settings.minibatch):
+    found = list(batch)
+    for places in _parts(_by_length(batch), settings.forward or settings.minibatch):
         with torch.no_grad():
-            scored = score(reference, [sample.row for sample in part], temperature)
-        for sample, logp, mask in zip(part, scored.logp, scored.mask, strict=True):
-            found.append(replace(sample, reference=tuple(logp[mask].tolist())))
+            scored = score(reference, [batch[i].row for i in places], temperature)
+        for i, logp, mask in zip(places, scored.logp, scored.mask, strict=True):
+            found[i] = replace(batch[i], reference=tuple(logp[mask].tolist()))
     return found
 
 
@@ -280,6 +281,11 @@ def _weights(batch: list[Sample], settings: TrainBlock) -> torch.Tensor:
 def _mass(batch: list[Sample], settings: TrainBlock) -> torch.Tensor:
     """Return the weight of each whole row, (B,): its part in the denominator of the objective."""
     return _weights(batch, settings) * torch.tensor([sample.tokens for sample in batch])
+
+
+def _by_length(batch: list[Sample]) -> list[int]:
+    """Return the places of rows, like length beside like: what is scored together is padded to its longest."""
+    return sorted(range(len(batch)), key=lambda i: len(batch[i].row.context) + len(batch[i].row.completion))
 
 
 def _parts(items: list[T], most: int) -> list[list[T]]:

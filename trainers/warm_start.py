@@ -3,9 +3,8 @@
 Each turn is a row: the context that the policy would see; the oracle's call, and before it, with ``grounding``, what it
 acts on and where; and, where the family lists its elements, a question about the screen, in turns of two kinds: "List
 the screen." (names and places in reading order: what is where) and "Find on the screen." (names in random order, given:
-where is what). A place is written right behind its name, so that it is predicted at the name itself. With ``copying``,
-random words to repeat follow: what an instruction quotes is typed in few turns only, and from those alone copying is
-learned late. What each of these is worth is measured on the recipes' pages, scenarios/*.md.
+where is what). A place is written right behind its name, so that it is predicted at the name itself. What each of these
+is worth is measured on the recipes' pages, scenarios/*.md.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from __future__ import annotations
 import copy
 import random
 import re
-import string
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,14 +24,11 @@ from turngym.agents import prompts
 from turngym.agents.dialects import Dialect
 from turngym.agents.language import images_in_context
 from turngym.agents.models.vlm import VLM, Row
-from turngym.agents.policies import MISTAKE
 from turngym.agents.renderer import Renderer, page_of
 from turngym.envs import Element, Episode, Tokens, ToolCall, ToolCallSpace, Turn
 from turngym.envs.scenario import WarmStartBlock
 from turngym.trainers.objectives import aggregate
 from turngym.trainers.rows import pad, score
-
-LETTERS = string.ascii_letters + string.digits
 
 QUESTIONS = ("list", "find")
 """Prompts about the screen, asked in turns."""
@@ -102,13 +97,9 @@ def examples(
     *,
     grounding: bool,
     screen_reading: float,
-    copying: float = 0.0,
     seed: int,
 ) -> list[Example]:
-    """Turn oracle episodes into examples, one a turn but for its mistakes, which are only history to what comes after.
-
-    The question about the screen alternates.
-    """
+    """Turn oracle episodes into examples, one a turn; the question about the screen alternates."""
     draw = random.Random(seed)
     found: list[Example] = []
     for episode in episodes:
@@ -124,13 +115,8 @@ def examples(
                 more, their_weights = _about_the_screen(asked, listed, renderer, draw)
                 completion += more
                 weights += [screen_reading * weight for weight in their_weights]
-            if copying > 0:
-                more, their_weights = _words_to_repeat(renderer, draw)
-                completion += more
-                weights += [copying * weight for weight in their_weights]
             images = images_in_context(past, turn.observation["images"], places)
-            if turn.completion != MISTAKE:
-                found.append(Example(Row(ids, images, tuple(completion)), tuple(weights)))
+            found.append(Example(Row(ids, images, tuple(completion)), tuple(weights)))
             past.append(replace(turn, tokens=Tokens(ids, places, action, (0.0,) * len(action))))
     return found
 
@@ -153,18 +139,6 @@ def _about_the_screen(
         ids += [*name, *where]
         weights += [0.0 if given else 1.0] * len(name) + [1.0] * len(where)
     return [*ids, renderer.eos], [*weights, 1.0]
-
-
-def random_words(draw: random.Random) -> str:
-    """Draw three words of two to six letters and digits."""
-    return " ".join("".join(draw.choices(LETTERS, k=draw.randint(2, 6))) for _ in range(3))
-
-
-def _words_to_repeat(renderer: Renderer, draw: random.Random) -> tuple[list[int], list[float]]:
-    """Ask for words to be repeated, and repeat them; the question weighs nothing."""
-    words = random_words(draw)
-    asked, answer = renderer.question(f'{prompts.read("repeat")} "{words}"'), renderer.encode(words)
-    return [*asked, *answer], [0.0] * len(asked) + [1.0] * len(answer)
 
 
 def learning_rate(step: int, steps: int, peak: float, warm_up: int = 30) -> float:

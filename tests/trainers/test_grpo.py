@@ -3,7 +3,6 @@
 import copy
 import dataclasses
 import math
-import re
 import statistics
 from types import SimpleNamespace
 
@@ -454,20 +453,6 @@ def test_what_a_demonstration_says_before_its_call(arguments, thought):
     call = {"name": "click", "arguments": arguments}
     elements = [element("button", "Send", 10.4, 30.0), element("textbox", "many words of a long paragraph", 60, 60)]
     assert warm_start.think(call, elements, page) == thought
-
-
-def test_random_words_are_asked_for_and_repeated(talk):
-    vlm, (a, *_) = talk
-    words, qwen = vlm.tokenizer, dialects.find("qwen-tools")
-    how = {"grounding": False, "screen_reading": 0.0, "seed": 3}
-    plain, asked = (warm_start.examples([a], Renderer(words), qwen, copying=weight, **how)[0] for weight in (0.0, 0.5))
-    action, more = plain.row.completion, asked.row.completion[len(plain.row.completion) :]
-    assert asked.row.completion[: len(action)] == action
-    said = re.fullmatch(r'\n.*user\nRepeat "(.*)"<\|im_end\|>\n.*assistant\n(.*)<\|im_end\|>', words.decode(more), re.S)
-    assert said[1] == said[2]
-    assert [len(word) in range(2, 7) for word in said[1].split()] == [True] * 3
-    answer = len(words(said[2])["input_ids"]) + 1
-    assert asked.weights == (1.0,) * len(action) + (0.0,) * (len(more) - answer) + (0.5,) * answer
 
 
 def test_texts_to_read_are_not_asked_about_as_things_to_find(talk):
