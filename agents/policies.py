@@ -45,7 +45,7 @@ def oracle() -> CallPolicy:
 
 @dataclass(frozen=True)
 class ClumsyOracle:
-    """The oracle, of whose calls a share is random."""
+    """The oracle, but for a share of its calls, which are clicks on any element of the screen, or random ones."""
 
     space: ToolCallSpace
     mistakes: float
@@ -61,6 +61,10 @@ class ClumsyOracle:
         noise = stream(self.seed, "mistake", view.episode, len(view.turns))
         if np.random.default_rng(noise).random() >= self.mistakes:
             return Decision(_next_of_plan(view))
+        elements = view.hints.get("elements")
+        if elements and "click" in self.space.names:
+            element = elements[noise % len(elements)]
+            return Decision({"name": "click", "arguments": {"x": int(element.x), "y": int(element.y)}})
         self.space.seed(noise % 2**32)
         return Decision(self.space.sample())
 
