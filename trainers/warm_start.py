@@ -38,7 +38,7 @@ LONGEST_QUOTE = 120
 """Letters of a page that a demonstration quotes."""
 
 LONGEST_NAME = 24
-"""Elements with longer names are not asked about or called by them: they are texts to read, not things to find."""
+"""Elements with longer names are not called by them: they are texts to read, of which only the place is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,12 @@ def think(call: ToolCall, elements: Sequence[Element], page: str = "") -> str:
     x, y = call["arguments"].get("x"), call["arguments"].get("y")
     if x is None or y is None:
         return ""
-    under = [e for e in elements if abs(x - e.x) <= e.width / 2 and abs(y - e.y) <= e.height / 2]
+    # What is dragged is often taken by its edge, and a call's numbers are whole.
+    under = [e for e in elements if abs(x - e.x) <= e.width / 2 + 1 and abs(y - e.y) <= e.height / 2 + 1]
     if not under:
         return ""
     target = min(under, key=lambda e: e.width * e.height)
-    name = target.name if len(target.name) <= LONGEST_NAME else ""
-    return f"<think> {name}{place(target)}</think>"
+    return f"<think> {_called(target)}{place(target)}</think>"
 
 
 def corpus(episodes: Sequence[Episode], space: ToolCallSpace, dialect: Dialect) -> Iterator[str]:
@@ -86,7 +86,7 @@ def corpus(episodes: Sequence[Episode], space: ToolCallSpace, dialect: Dialect) 
             yield turn.observation["text"]
             yield "assistant\n"
             yield dialect.write(turn.call)
-            yield "".join(f" {element.name}{place(element)}" for element in _short(turn.elements))
+            yield "".join(f" {_called(element)}{place(element)}" for element in turn.elements)
     yield from (prompts.read(question) for question in QUESTIONS)
 
 
@@ -110,9 +110,9 @@ def examples(
             thought = think(turn.call, turn.elements, page) if grounding else ""
             action = renderer.encode(thought + dialect.write(turn.call))
             completion, weights = list(action), [1.0] * len(action)
-            if screen_reading > 0 and (listed := _short(turn.elements)):
+            if screen_reading > 0 and turn.elements:
                 asked = QUESTIONS[len(found) % 2]
-                more, their_weights = _about_the_screen(asked, listed, renderer, draw)
+                more, their_weights = _about_the_screen(asked, turn.elements, renderer, draw)
                 completion += more
                 weights += [screen_reading * weight for weight in their_weights]
             images = images_in_context(past, turn.observation["images"], places)
@@ -121,8 +121,9 @@ def examples(
     return found
 
 
-def _short(elements: Sequence[Element]) -> list[Element]:
-    return [element for element in elements if len(element.name) <= LONGEST_NAME]
+def _called(element: Element) -> str:
+    """Return what an element is called by, if anything."""
+    return element.name if len(element.name) <= LONGEST_NAME else ""
 
 
 def _about_the_screen(
@@ -130,11 +131,12 @@ def _about_the_screen(
 ) -> tuple[list[int], list[float]]:
     """Ask a question about the screen and answer it; names that are given, and the question, weigh nothing."""
     given = question == "find"
-    listed = draw.sample(list(elements), len(elements)) if given else elements
+    named = [element for element in elements if _called(element)]
+    listed = draw.sample(named, len(named)) if given else elements
     ids = list(renderer.question(prompts.read(question)))
     weights = [0.0] * len(ids)
     for element in listed:
-        name = renderer.ids(f" {element.name}")  # as a word within a sentence, like in the instruction
+        name = renderer.ids(f" {_called(element)}")  # as a word within a sentence, like in the instruction
         where = renderer.ids(place(element))
         ids += [*name, *where]
         weights += [0.0 if given else 1.0] * len(name) + [1.0] * len(where)

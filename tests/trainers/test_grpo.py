@@ -455,12 +455,14 @@ def test_what_a_demonstration_says_before_its_call(arguments, thought):
     assert warm_start.think(call, elements, page) == thought
 
 
-def test_texts_to_read_are_not_asked_about_as_things_to_find(talk):
+def test_of_texts_to_read_only_the_place_is_said(talk):
     vlm, (a, *_) = talk
     shown = [element("button", "Send", 10, 10), element("text", "many words of a long paragraph", 20, 20)]
     turn = dataclasses.replace(a.turns[0], elements=tuple(shown))
-    episode = dataclasses.replace(a, turns=(turn,))
+    episode = dataclasses.replace(a, turns=(turn, turn))
     qwen = dialects.find("qwen-tools")
     how = {"grounding": False, "screen_reading": 1.0, "seed": 3}
-    (found,) = warm_start.examples([episode], Renderer(vlm.tokenizer), qwen, **how)
-    assert "assistant\n Send10,10<|im_end|>" in vlm.tokenizer.decode(found.row.completion)
+    found = warm_start.examples([episode], Renderer(vlm.tokenizer), qwen, **how)
+    listed, asked = (vlm.tokenizer.decode(example.row.completion) for example in found)
+    assert "List the screen.<|im_end|>\n<|im_start|>assistant\n Send10,10 20,20<|im_end|>" in listed
+    assert "Find on the screen.<|im_end|>\n<|im_start|>assistant\n Send10,10<|im_end|>" in asked
