@@ -171,21 +171,23 @@ def stream(
     """
     todo = deque(_Live(start, number) for number, start in enumerate(starts))
     slots: dict[int, _Live] = {}
-    free = deque(range(pool.size))
+    free = set(range(pool.size))
     ready: list[int] = []
     over: list[tuple[int, Episode]] = []
     version = policy.version
 
     def finish(slot: int, stop: StopReason, failure: InfraFailure | None = None) -> None:
         live = slots.pop(slot)
-        free.append(slot)
+        free.add(slot)
         over.append((live.number, _episode(live, pool, policy.name, version, phase, step, stop, failure)))
         if failure is not None and live.attempt < retries:
             todo.append(_Live(live.start, live.number, live.attempt + 1))
 
     while todo or slots:
         while todo and free:
-            slot, live = free.popleft(), todo.popleft()
+            live = todo.popleft()
+            slot = pool.pick(free, live.start.task)
+            free.remove(slot)
             slots[slot] = live
             pool.reset(slot, live.start.task)
         for reply in pool.replies():

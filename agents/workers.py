@@ -13,8 +13,8 @@ import multiprocessing
 import os
 import time
 import traceback
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -68,6 +68,8 @@ class EnvPool:
         self.env_id, self.env_kwargs, self.hints = env_id, dict(env_kwargs or {}), tuple(hints)
         self.size = workers * slots
         self._slots, self._command_seconds = slots, command_seconds
+        self._tasks: list[str | None] = [None] * self.size
+        """What each slot has had last."""
         self._workers: list[_Worker] = []
         try:
             self._workers = [self._hire() for _ in range(workers)]
@@ -77,8 +79,23 @@ class EnvPool:
             raise
         self.action_space: ToolCallSpace = spaces[0]
 
+    def pick(self, free: Collection[int], task: Task) -> int:
+        """Return the slot of ``free`` to start ``task`` in; which one it is changes nothing but the time it takes.
+
+        One that has had the task last (another page costs ten times a reset), else one that has had none, of the worker
+        with the most to spare.
+        """
+        spare = Counter(slot // self._slots for slot in free)
+
+        def cost(slot: int) -> tuple[bool, bool, int, int]:
+            had = self._tasks[slot]
+            return had != task.id, had is not None, -spare[slot // self._slots], slot
+
+        return min(free, key=cost)
+
     def reset(self, slot: int, task: Task) -> None:
         """Start ``task`` (its id, seed and split count) in a slot; equal tasks start identically."""
+        self._tasks[slot] = task.id
         self._send(slot, ("reset", task))
 
     def step(self, slot: int, call: ToolCall) -> None:
@@ -165,7 +182,9 @@ class EnvPool:
         worker.process.kill()
         worker.bury()
         new = self._hire()
-        self._workers[self._workers.index(worker)] = new
+        number = self._workers.index(worker)
+        self._workers[number] = new
+        self._tasks[number * self._slots : (number + 1) * self._slots] = [None] * self._slots
         new.ready()
         return [Reply(slot, infra_error={"kind": kind, "message": why}) for slot in worker.commands]
 

@@ -43,6 +43,27 @@ def test_the_oracle_succeeds_and_episodes_come_in_the_order_asked_for(pool):
         assert episode.final is not None
 
 
+def test_a_task_starts_where_its_page_is_and_else_where_there_is_most_to_spare():
+    one, two = Task("click-color", seed=1), Task("click-button", seed=1)
+    with EnvPool(ENV, FAKE, workers=2, slots=2) as pool:  # slots 0 and 1 are the first worker's
+        free = {0, 1, 2, 3}
+        chosen = []
+        for task in (one, one, two):
+            chosen.append(pool.pick(free, task))
+            free.remove(chosen[-1])
+            pool.reset(chosen[-1], task)
+        while pool.waiting:
+            pool.replies()
+        assert chosen == [0, 2, 1]
+        assert [pool.pick({0, 1, 2, 3}, task) for task in (one, two)] == [0, 1]
+        assert pool.pick({1, 3}, one) == 3, "none has its page free: one without a page"
+        os.kill(pool.pids[0], signal.SIGKILL)
+        pool.reset(0, one)
+        while pool.waiting:
+            pool.replies()
+        assert pool.pick({1, 2}, two) == 1, "what died has no page any more"
+
+
 def test_episodes_are_there_as_soon_as_they_are_over(pool, monkeypatch):
     wanted, begun, reset = starts(20), [], pool.reset
     monkeypatch.setattr(pool, "reset", lambda slot, task: (begun.append(slot), reset(slot, task)))
@@ -90,6 +111,9 @@ class Backwards:
     @property
     def waiting(self):
         return len(self._due)
+
+    def pick(self, free, task):
+        return min(free)
 
     def reset(self, slot, task):
         self._due.append(Reply(slot, {"text": "", "images": ()}, info={"the_task": task}))
