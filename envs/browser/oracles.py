@@ -160,7 +160,9 @@ def _shades(screen: Screen) -> Calls:
 
 def _highlight(screen: Screen) -> Calls:
     box = screen.probe["box"]
-    marking = call("drag", x=box["x"], y=box["y"] + 2, to_x=box["x"] + box["width"] - 1, to_y=box["y"] + box["height"])
+    right, bottom = box["x"] + box["width"] - 1, box["y"] + box["height"]
+    # From within the first line to within the last: lines are 11 pixels high.
+    marking = call("drag", x=box["x"], y=box["y"] + 5, to_x=right, to_y=bottom - 5)
     return submit(screen) if screen.probe["marked"] else [marking, *submit(screen)]
 
 
