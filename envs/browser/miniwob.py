@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Sequence
 from importlib import resources
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -138,8 +138,7 @@ class MiniWoBEnv(TurnEnv):
         if level != 0:
             raise BadInput(f"level must be 0, got {level}: MiniWoB pages have one level each")
         refuse_split(split)
-        if backend not in (None, *get_args(Backend)):
-            raise BadInput(f"backend must be one of {', '.join(get_args(Backend))}, got {backend!r}")
+        pool.refuse_backend(backend)
         if task is not None:
             _check_name(task)
         self.seed_visible = task is None or catalogue.seed_is_visible(task)  # type: ignore[misc]

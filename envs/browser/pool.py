@@ -6,7 +6,7 @@ import os
 import threading
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Literal
+from typing import Literal, get_args
 
 from turngym.envs.browser import catalogue, chromium
 from turngym.envs.browser.protocol import TIMEOUT, Browser
@@ -26,6 +26,12 @@ class _Shared:
 
 _SHARED: dict[Backend, _Shared] = {}
 _LOCK = threading.Lock()
+
+
+def refuse_backend(name: object) -> None:
+    """Raise :class:`BadInput` for what is no backend's name; None stands for :func:`default_backend`."""
+    if name not in (None, *get_args(Backend)):
+        raise BadInput(f"backend must be one of {', '.join(get_args(Backend))}, got {name!r}")
 
 
 def default_backend() -> Backend:

@@ -10,12 +10,23 @@ from typing import Any
 from turngym.envs.browser import elements
 from turngym.envs.browser.protocol import Page
 from turngym.envs.browser.tools import SCROLL
-from turngym.envs.types import InfraError, ToolCall
+from turngym.envs.types import BadInput, InfraError, ToolCall
 
 Step = Mapping[str, Any]
 """``{"goto": address}``, ``{"click": selector}``, ``{"fill": selector, "text": ..., "enter": bool}``,
 ``{"select": selector, "option": label}``, ``{"press": key}`` or ``{"answer": text}``; selectors are CSS, and mean
 the first visible element that they find."""
+
+KINDS: Sequence[Mapping[str, type]] = (
+    {"goto": str},
+    {"click": str},
+    {"fill": str, "text": str},
+    {"fill": str, "text": str, "enter": bool},
+    {"select": str, "option": str},
+    {"press": str},
+    {"answer": str},
+)
+"""The keys of every kind of step, and what they hold."""
 
 FIND = """((selector, option) => {
   let node = [...document.querySelectorAll(selector)].find((one) => one.checkVisibility({visibilityProperty: true}));
@@ -24,6 +35,18 @@ FIND = """((selector, option) => {
   const box = [...node.getClientRects()].sort((a, b) => b.width - a.width)[0] || node.getBoundingClientRect();
   return {x: box.left + box.width / 2, y: box.top + box.height / 2, width: innerWidth, height: innerHeight};
 })"""
+
+
+def checked(steps: object, where: str) -> tuple[Step, ...]:
+    """Return an oracle's steps as a task file has them; :class:`BadInput` that names the one that is none."""
+    if not isinstance(steps, list):
+        raise BadInput(f"{where}: expected a list of steps, got {type(steps).__name__}")
+    for number, step in enumerate(steps):
+        held = {key: type(value) for key, value in step.items()} if isinstance(step, dict) else None
+        if held not in KINDS:
+            kinds = "; ".join(", ".join(f"{key} ({kind.__name__})" for key, kind in keys.items()) for keys in KINDS)
+            raise BadInput(f"{where}[{number}]: expected one of {kinds}; got {json.dumps(step)[:80]}")
+    return tuple(steps)
 
 
 class Script:
@@ -84,7 +107,7 @@ class _Finder:
                 return self._use(selector, "fill_element", by_hand, text=text, enter=enter)
             case {"select": selector, "option": option}:
                 return self._select(selector, option)
-        raise ValueError(f"unknown step {step!r}")
+        raise ValueError(f"unchecked step {step!r}")
 
     def _select(self, selector: str, option: str) -> tuple[list[ToolCall], bool]:
         if self._numbered:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
+from turngym.envs.browser import site_oracle
 from turngym.envs.browser.protocol import Cookie
 from turngym.envs.browser.sites import SITES
 from turngym.envs.browser.webarena import WebTask, load, parse
@@ -75,8 +76,8 @@ def _prepared(web: WebTask, file: Path | None) -> SiteTask:
     text = json.dumps(dataclasses.asdict(web), default=str)
     sites = tuple(name for name, site in SITES.items() if site.placeholder in text or name in web.sites)
     user, own = web.storage_state, [name for name in web.sites if name in SITES]
-    steps = cast(Sequence[Mapping[str, Any]], web.extra.get("oracle", ()))
-    task = SiteTask(web, sites, oracle=tuple(steps))
+    steps = site_oracle.checked(web.extra.get("oracle", []), f"task {web.task_id}: oracle")
+    task = SiteTask(web, sites, oracle=steps)
     if user is None:
         return task
     if own and user in SITES[own[0]].users:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast, get_args
+from typing import cast
 from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
@@ -100,8 +100,7 @@ class WebSiteEnv(TurnEnv):
         if level != 0:
             raise BadInput(f"level must be 0, got {level}: web sites have one level each")
         refuse_split(split)
-        if backend not in (None, *get_args(Backend)):
-            raise BadInput(f"backend must be one of {', '.join(get_args(Backend))}, got {backend!r}")
+        pool.refuse_backend(backend)
         self._catalogue = site_tasks.Catalogue(task_file)
         if task is not None:
             self._catalogue.check(task)

@@ -275,6 +275,12 @@ def test_a_task_that_could_not_be_begun_or_judged_is_refused_at_once(make):
     env = make(row(6, geolocation={"latitude": 1.0, "longitude": 2.0}))
     with pytest.raises(BadInput, match=r"^task 6: geolocation: expected null"):
         env.reset(seed=0)
+    for steps, wrong in (
+        ([{"click": "#a"}, {"clik": "#b"}], r"\[1\]: expected one of goto \(str\).*clik"),
+        ({}, ": expected a list"),
+    ):
+        with pytest.raises(BadInput, match=rf"^task 7: oracle{wrong}"):
+            make(row(7, oracle=steps)).reset(seed=0)
     env = make(row(5, start_url=" |AND| ".join(["__SHOPPING__/"] * 9)))
     with pytest.raises(BadInput, match=r"^task 5: start_url: there are 9 pages, and at most 8 tabs"):
         env.reset(seed=0)
