@@ -6,6 +6,7 @@ its calls are page pixels.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -51,6 +52,18 @@ def submit(screen: Screen, name: str = "Submit") -> Calls:
 
 
 # Plans that serve several tasks -------------------------------------------------------------------------------
+
+
+def pointing(shapes: str) -> Oracle:
+    """Click in the middle of all shapes that a selector finds, then submit."""
+    middle = (
+        "((...all) => { const boxes = all.map((one) => one.getBoundingClientRect());"
+        " const mean = (of) => boxes.reduce((sum, box) => sum + of(box), 0) / boxes.length;"
+        " return boxes.length ? {x: mean((box) => box.x + box.width / 2), y: mean((box) => box.y + box.height / 2)}"
+        " : null; })"
+    )
+    found = (f"{middle}(...document.querySelectorAll('{selector}'))" for selector in (shapes, "#blue-circle"))
+    return Oracle(_point, "({{goal: {}, marked: {}}})".format(*found))
 
 
 def clicks(pattern: str, attribute: str = "name", **wanted: Any) -> Oracle:
@@ -166,6 +179,13 @@ def _highlight(screen: Screen) -> Calls:
     return submit(screen) if screen.probe["marked"] else [marking, *submit(screen)]
 
 
+def _point(screen: Screen) -> Calls:
+    goal, marked = screen.probe["goal"], screen.probe["marked"]
+    if marked and math.hypot(marked["x"] - goal["x"], marked["y"] - goal["y"]) < 3:
+        return submit(screen)
+    return [call("click", **goal), *submit(screen)]
+
+
 def _scroll_text(screen: Screen) -> Calls:
     down = screen.words("to the (bottom|top)")[0] == "bottom"
     area, rest = screen.find(role="textbox"), screen.probe["below" if down else "above"]
@@ -263,6 +283,8 @@ ORACLES: dict[str, Oracle] = {
         f"({{box: {_box('#randomText')}, marked: String(getSelection()).trim()"
         " === document.querySelector('#randomText').innerText.trim()})",
     ),
+    "circle-center": pointing(".black-circle"),
+    "find-midpoint": pointing(".black-circle"),
     "scroll-text-2": Oracle(
         _scroll_text,
         "((area) => ({above: area.scrollTop, below: area.scrollHeight - area.clientHeight - area.scrollTop}))"
