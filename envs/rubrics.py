@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from turngym.envs.types import BadInput, Episode, Reward, Rubric
@@ -54,11 +56,17 @@ RUBRICS: dict[str, Rubric] = {
 """Rubrics by name. A family adds its own under the name that its tasks carry."""
 
 
-def load_rubric(name: str) -> Rubric:
+def load_rubric(name: str | Mapping[str, float]) -> Rubric:
     """Return the rubric of that name, or the function ``rubric(episode)`` of a Python file, which is run.
 
-    Raises :class:`BadInput` that names the nearest rubric, or what is wrong with the file.
+    Several names with weights give all their terms, weighted. Raises :class:`BadInput` that names the nearest rubric,
+    or what is wrong with the file.
     """
+    if not isinstance(name, str):
+        parts = [(load_rubric(part), weight) for part, weight in name.items()]
+        return lambda episode: tuple(
+            replace(term, weight=weight * term.weight) for rubric, weight in parts for term in rubric(episode)
+        )
     if name in RUBRICS or not name.endswith(".py"):
         return _named(name)
     path = Path(name)

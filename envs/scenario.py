@@ -139,8 +139,8 @@ class TrainBlock(_Block):
     groups: int = Field(default=8, ge=1)
     group_size: int = Field(default=8, ge=1)
     steps: int = Field(default=60, ge=0)
-    rubric: str = "default"
-    """What an episode is worth: a rubric's name, or a Python file with one."""
+    rubric: str | dict[str, float] = "default"
+    """What an episode is worth: a rubric's name, or a Python file with one; or several, with their weights."""
     until: float | None = Field(default=None, ge=0, le=1)
     """Stop when the mean success of the last ten steps reaches this."""
     lr: float = Field(default=1e-4, gt=0)

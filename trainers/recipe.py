@@ -44,7 +44,7 @@ def train(scenario: Scenario, *, out: Path, resume: bool = False, report: Say = 
     refuse_run(out, resume=resume)
     _refuse_model(scenario.policy.model)
     refuse_unknown(scenario.policy)
-    rubric = guarded(load_rubric(scenario.train.rubric), scenario.train.rubric)
+    rubric = guarded(load_rubric(scenario.train.rubric), str(scenario.train.rubric))
     hints: tuple[str, ...] = ()
     if scenario.warm_start is not None:
         for task in scenario.environment.task_names:

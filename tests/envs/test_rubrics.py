@@ -19,7 +19,7 @@ def episode(turns: int = 1, *, success: bool = True, refused: int = 0) -> Episod
     return Episode("e", "x", {}, Task("t", max_turns=4), made, seen, True, False, stop)
 
 
-def total(name: str, which: Episode) -> float:
+def total(name: str | dict[str, float], which: Episode) -> float:
     return sum(term.weight * term.value for term in load_rubric(name)(which))
 
 
@@ -42,6 +42,15 @@ def test_values():
     assert total("brevity", episode(1, success=False)) == 0.0
     assert total("accepted", episode(4, refused=1)) == 0.75
     assert total("accepted", episode(0)) == 0.0
+
+
+def test_several_with_their_weights():
+    both = {"brevity": 1.0, "accepted": 0.2}
+    assert total(both, episode(2, refused=1)) == 0.75 + 0.2 * 0.5
+    assert total(both, episode(4, success=False, refused=4)) == 0.0
+    assert [(term.name, term.weight) for term in load_rubric(both)(episode())] == [("brevity", 1.0), ("accepted", 0.2)]
+    with pytest.raises(BadInput, match="unknown rubric 'brevty'"):
+        load_rubric({"brevty": 1.0})
 
 
 def test_unknown_names():
