@@ -197,7 +197,8 @@ def test_oracles_play_without_pictures_where_clicks_and_keys_will_do():
             needs_pictures.add(task)
         finally:
             env.close()
-    assert rewards == dict.fromkeys(rewards, 1.0)
+    # One page among them pays for nearness, and a click's numbers are whole.
+    assert rewards == dict.fromkeys(rewards, 1.0) | {"circle-center": pytest.approx(1.0, abs=0.1)}
     assert len(rewards) > len(needs_pictures)
 
 
