@@ -61,10 +61,11 @@ class ClumsyOracle:
         noise = stream(self.seed, "mistake", view.episode, len(view.turns))
         if np.random.default_rng(noise).random() >= self.mistakes:
             return Decision(_next_of_plan(view))
-        elements = view.hints.get("elements")
-        if elements and "click" in self.space.names:
+        if elements := view.hints.get("elements"):
             element = elements[noise % len(elements)]
-            return Decision({"name": "click", "arguments": {"x": int(element.x), "y": int(element.y)}})
+            call: ToolCall = {"name": "click", "arguments": {"x": int(element.x), "y": int(element.y)}}
+            if call in self.space:
+                return Decision(call)
         self.space.seed(noise % 2**32)
         return Decision(self.space.sample())
 

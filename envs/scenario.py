@@ -105,8 +105,9 @@ class WarmStartBlock(_Block):
 
     episodes: int = Field(default=1500, ge=1)
     mistakes: float = Field(default=0.0, ge=0, lt=1)
-    """Chance that a turn of the oracle is a random call. With mistakes every episode is imitated as it is, solved or
-    not: a demonstrator who shows each way to go on, good and bad, and leaves to RL which are good."""
+    """Chance that a turn of the oracle is a click on any element, or where there is none a random call. Then every
+    episode is imitated as it is, solved or not: a demonstrator who shows each way to go on, good and bad, and leaves to
+    RL which are good."""
     steps: int = Field(default=500, ge=0)
     """At most this many; it stops earlier once ``until`` is measured."""
     batch_size: int = Field(default=32, ge=1)

@@ -54,7 +54,7 @@ def _read(data: bytes, at: int) -> tuple[Any, int]:
     kind = first >> 5
     if kind == _UTF8:
         size, at = _size(data, at)
-        return str(data[at : at + size], "utf-8"), at + size
+        return str(data[at : at + size], "utf-8", "replace"), at + size
     if first == ENVELOPE[0]:
         return _read(data, at + HEAD)
     if first == _MAP:

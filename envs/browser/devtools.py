@@ -78,7 +78,8 @@ class DevToolsBrowser:
             os.close(theirs_out)
         if hasattr(os, "SCHED_BATCH"):
             # A frame passes through ten threads: one that wakes another goes on until it has to wait itself.
-            os.sched_setscheduler(self._pid, os.SCHED_BATCH, os.sched_param(0))
+            with contextlib.suppress(OSError):  # it may not be allowed, or have ended already
+                os.sched_setscheduler(self._pid, os.SCHED_BATCH, os.sched_param(0))
         os.set_blocking(self._write, False)
         _OPEN.add(self)
         self.call("Browser.getVersion")

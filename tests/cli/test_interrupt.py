@@ -45,7 +45,13 @@ def test_play_keeps_what_was_finished(tmp_path: Path, number: signal.Signals) ->
     # In a group of its own, as a shell does: Ctrl-C goes to the program and to all that it started.
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "200"}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=its_side, start_new_session=True, env=environment
+        command,
+        stdout=subprocess.PIPE,
+        stderr=its_side,
+        start_new_session=True,
+        env=environment,
+        # A shell has what it starts in the background ignore Ctrl-C, the tests too; this program is in front.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as playing:
         os.close(its_side)
         try:
