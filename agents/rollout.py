@@ -9,7 +9,7 @@ wait, so that slow environments hold up nobody.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Protocol, TypedDict, Unpack
@@ -97,6 +97,50 @@ class _Live:
     policy_seconds: float = 0.0
 
 
+class _Queue:
+    """Starts that wait for a slot, in their order but for those that fit the page of a slot better.
+
+    Which start follows in a slot is promised before it is known whether the slot's episode ends: what is live together,
+    and so decided together, must not depend on which reply came first.
+    """
+
+    def __init__(self, pool: EnvPool, starts: Iterable[Start]) -> None:
+        self._pool = pool
+        self._todo = deque(_Live(start, number) for number, start in enumerate(starts))
+        self._promised: dict[int, _Live] = {}
+
+    def __bool__(self) -> bool:
+        """Whether one waits that is not promised to a slot."""
+        return bool(self._todo)
+
+    def add(self, live: _Live) -> None:
+        """Put one at the end."""
+        self._todo.append(live)
+
+    def take(self, free: Collection[int]) -> tuple[int, _Live]:
+        """Take a slot of ``free``, and what to start there."""
+        slot, place = self._pool.pick(free, (live.start.task for live in self._todo))
+        live = self._todo[place]
+        del self._todo[place]
+        return slot, live
+
+    def promise(self, slots: Iterable[int]) -> None:
+        """Choose what is to follow in each of ``slots``, as far as there is something; older promises are void."""
+        self.forget_promises()
+        for slot in slots:
+            if self._todo:
+                self._promised[slot] = self.take({slot})[1]
+
+    def following(self, slot: int) -> _Live | None:
+        """Take what was promised to a slot."""
+        return self._promised.pop(slot, None)
+
+    def forget_promises(self) -> None:
+        """Put what was promised, and not taken, back to the front."""
+        self._todo.extendleft(reversed(self._promised.values()))
+        self._promised.clear()
+
+
 class How(TypedDict, total=False):
     """Keywords of :func:`stream`."""
 
@@ -169,27 +213,32 @@ def stream(
     An episode that ends by a failure of ours is yielded as such and, at most ``retries`` times, made anew (under its
     id with ``.1``, ``.2`` ... appended) and yielded too.
     """
-    todo = deque(_Live(start, number) for number, start in enumerate(starts))
+    todo = _Queue(pool, starts)
     slots: dict[int, _Live] = {}
     free = set(range(pool.size))
     ready: list[int] = []
     over: list[tuple[int, Episode]] = []
     version = policy.version
 
+    def begin(slot: int, live: _Live) -> None:
+        free.remove(slot)
+        slots[slot] = live
+        pool.reset(slot, live.start.task)
+
     def finish(slot: int, stop: StopReason, failure: InfraFailure | None = None) -> None:
         live = slots.pop(slot)
         free.add(slot)
         over.append((live.number, _episode(live, pool, policy.name, version, phase, step, stop, failure)))
         if failure is not None and live.attempt < retries:
-            todo.append(_Live(live.start, live.number, live.attempt + 1))
+            todo.add(_Live(live.start, live.number, live.attempt + 1))
+        if (following := todo.following(slot)) is not None:
+            begin(slot, following)
 
     while todo or slots:
-        while todo and free:
-            live = todo.popleft()
-            slot = pool.pick(free, live.start.task)
-            free.remove(slot)
-            slots[slot] = live
-            pool.reset(slot, live.start.task)
+        if min_batch is not None or not pool.waiting:
+            todo.forget_promises()
+            while todo and free:
+                begin(*todo.take(free))
         for reply in pool.replies():
             stop = _receive(slots[reply.slot], reply)
             if stop is None:
@@ -198,7 +247,7 @@ def stream(
                 finish(reply.slot, stop, reply.infra_error)
         yield from over
         over.clear()
-        if todo and free:
+        if todo and free and not pool.waiting:
             continue
         if ready and (not pool.waiting or (min_batch is not None and len(ready) >= min_batch)):
             # By the starts, not by the slots: which slot a start is in depends on which worker answered first.
@@ -206,6 +255,8 @@ def stream(
             began = perf_counter()
             decisions = policy.act([_view(slots[slot]) for slot in ready])
             seconds = (perf_counter() - began) / len(ready)
+            if min_batch is None:
+                todo.promise(ready)
             for slot, decision in zip(ready, decisions, strict=True):
                 if decision.stop is not None:
                     finish(slot, decision.stop)

@@ -14,8 +14,9 @@ import os
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +27,9 @@ from turngym.envs.spaces import LONGEST_REASON
 
 HINTS = ("solution", "elements")
 """Privileged knowledge that a policy may ask for with each observation: the oracle's calls, the list of elements."""
+
+LOOK_AHEAD = 64
+"""Starts among which one is looked for that fits the page of a free slot."""
 
 COMMAND_SECONDS = 60.0
 START_SECONDS = 120.0
@@ -79,19 +83,19 @@ class EnvPool:
             raise
         self.action_space: ToolCallSpace = spaces[0]
 
-    def pick(self, free: Collection[int], task: Task) -> int:
-        """Return the slot of ``free`` to start ``task`` in; which one it is changes nothing but the time it takes.
+    def pick(self, free: Collection[int], tasks: Iterable[Task]) -> tuple[int, int]:
+        """Return the slot of ``free`` to start in next, and which of the first ``tasks`` to start there.
 
-        One that has had the task last (another page costs ten times a reset), else one that has had none, of the worker
-        with the most to spare.
+        The first task that a slot has had last (another page costs ten times a reset); else the first of all, in a slot
+        that has had none, of the worker with the most to spare. What is picked changes nothing but the time it takes.
         """
         spare = Counter(slot // self._slots for slot in free)
-
-        def cost(slot: int) -> tuple[bool, bool, int, int]:
-            had = self._tasks[slot]
-            return had != task.id, had is not None, -spare[slot // self._slots], slot
-
-        return min(free, key=cost)
+        ordered = sorted(free, key=lambda slot: (-spare[slot // self._slots], slot))
+        had = {self._tasks[slot]: slot for slot in reversed(ordered)}
+        for place, task in enumerate(islice(tasks, LOOK_AHEAD)):
+            if task.id in had:
+                return had[task.id], place
+        return had.get(None, ordered[0]), 0
 
     def reset(self, slot: int, task: Task) -> None:
         """Start ``task`` (its id, seed and split count) in a slot; equal tasks start identically."""

@@ -12,7 +12,7 @@ import pytest
 
 from turngym.agents.policies import BUILT_IN, built_in, draw_seeds, oracle
 from turngym.agents.rollout import Decision, Start, rollout, sound, stream
-from turngym.agents.workers import EnvPool, Reply
+from turngym.agents.workers import LOOK_AHEAD, EnvPool, Reply
 from turngym.envs import BadInput, InfraError, StopReason, Task
 
 ENV = "turngym/MiniWoB-v0"
@@ -49,19 +49,24 @@ def test_a_task_starts_where_its_page_is_and_else_where_there_is_most_to_spare()
         free = {0, 1, 2, 3}
         chosen = []
         for task in (one, one, two):
-            chosen.append(pool.pick(free, task))
-            free.remove(chosen[-1])
-            pool.reset(chosen[-1], task)
+            slot, place = pool.pick(free, [task])
+            assert place == 0
+            chosen.append(slot)
+            free.remove(slot)
+            pool.reset(slot, task)
         while pool.waiting:
             pool.replies()
         assert chosen == [0, 2, 1]
-        assert [pool.pick({0, 1, 2, 3}, task) for task in (one, two)] == [0, 1]
-        assert pool.pick({1, 3}, one) == 3, "none has its page free: one without a page"
+        assert [pool.pick({0, 1, 2, 3}, [task]) for task in (one, two)] == [(0, 0), (1, 0)]
+        assert pool.pick({1, 3}, [one]) == (3, 0), "none has its page free: one without a page"
+        assert pool.pick({1, 3}, [one, one, two]) == (1, 2), "the one that fits the page goes before the others"
+        assert pool.pick({1, 3}, [*[one] * LOOK_AHEAD, two]) == (3, 0), "the first has waited long enough"
+        assert pool.pick({1}, [one]) == (1, 0)
         os.kill(pool.pids[0], signal.SIGKILL)
         pool.reset(0, one)
         while pool.waiting:
             pool.replies()
-        assert pool.pick({1, 2}, two) == 1, "what died has no page any more"
+        assert pool.pick({1, 2}, [two]) == (1, 0), "what died has no page any more"
 
 
 def test_episodes_are_there_as_soon_as_they_are_over(pool, monkeypatch):
@@ -93,8 +98,11 @@ def test_what_a_policy_does_does_not_depend_on_batching(pool, name, min_batch):
     assert play(min_batch) == play(None)
 
 
-def test_turn_limit_truncates(pool):
-    episodes = rollout(pool, built_in("noop", pool.action_space, 0), starts(4, "noop"))
+@pytest.mark.parametrize("min_batch", [None, 1, 4])
+def test_turn_limit_truncates(pool, min_batch):
+    wanted = starts(40, "noop")
+    episodes = rollout(pool, built_in("noop", pool.action_space, 0), wanted, min_batch=min_batch)
+    assert [e.id for e in episodes] == [s.id for s in wanted]
     assert {(e.stop_reason, e.terminated, e.truncated, len(e.turns)) for e in episodes} == {
         (StopReason.TURN_LIMIT, False, True, 3)
     }
@@ -112,8 +120,8 @@ class Backwards:
     def waiting(self):
         return len(self._due)
 
-    def pick(self, free, task):
-        return min(free)
+    def pick(self, free, tasks):
+        return min(free), 0
 
     def reset(self, slot, task):
         self._due.append(Reply(slot, {"text": "", "images": ()}, info={"the_task": task}))

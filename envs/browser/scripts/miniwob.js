@@ -9,7 +9,22 @@ window.turngym = (() => {
     return {ready: WOB_TASK_READY, done: WOB_DONE_GLOBAL, reward: WOB_RAW_REWARD_GLOBAL};
   };
 
-  // What is left of the last episode (its animations, focus, scrolled boxes, clipboard) must not show in the next.
+  // A field that was typed in no longer shows the text that a page gives it, until its form is reset; and a text area
+  // keeps the size that it was dragged to.
+  const restore = () => {
+    const form = document.body.appendChild(document.createElement('form'));
+    form.id = 'turngym-fields';
+    for (const field of document.querySelectorAll('input,textarea,select')) {
+      if (field.form) continue;
+      field.setAttribute('form', form.id);
+      if (field.localName === 'textarea') field.style.width = field.style.height = '';
+    }
+    form.reset();
+    for (const field of [...form.elements]) field.removeAttribute('form');
+    form.remove();
+  };
+
+  // What is left of the last episode (its animations, focus, text, scrolled boxes, clipboard) must not show in the next.
   const settle = () => {
     if (core.EP_TIMER !== null) core.endEpisode(0);
     const body = document.body;
@@ -18,6 +33,7 @@ window.turngym = (() => {
     body.blur();
     body.removeAttribute('tabindex');
     if (!turngymPage.idle) turngymPage.advance(SETTLE);
+    restore();
     for (const node of document.querySelectorAll('*')) {
       if (node.scrollTop || node.scrollLeft) node.scrollTo(0, 0);
       delete node.dataset.tampered;
