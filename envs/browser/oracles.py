@@ -158,6 +158,18 @@ def _spinner(screen: Screen) -> Calls:
     return [*([] if field.focused else [click(field)]), *[key] * abs(distance), *submit(screen)]
 
 
+def _dropdown_then_button(screen: Screen) -> Calls:
+    wanted, button = screen.words('Choose (.*) from .* labeled "(.*)"')
+    page = screen.probe
+    done = call("click", **_middle(page["buttons"][button]))
+    if not page["open"]:
+        return [done] if page["chosen"] == wanted else [call("click", **_middle(page["box"])), done]
+    place = _middle(page["list"])
+    if shown := [node for node in screen.all("li") if node.name == wanted]:
+        return [click(shown[0]), done]
+    return [call("scroll", **place, dx=0, dy=round(_middle(page["rows"][wanted])["y"] - place["y"])), done]
+
+
 def _drag_box(screen: Screen) -> Calls:
     small, large = screen.find(id="draggableSmall"), screen.probe
     goal = _middle(large)
@@ -275,6 +287,14 @@ ORACLES: dict[str, Oracle] = {
         " max: $('#slider').slider('option', 'max'), focused: document.activeElement.matches('.ui-slider-handle'),"
         " vertical: $('#slider').slider('option', 'orientation') === 'vertical',"
         f" track: {_box('#slider')}}})",
+    ),
+    "form-sequence-3": Oracle(
+        _dropdown_then_button,
+        "(({box, named}) => ({chosen: $('#dropdown').val(), open: $('.selectric-open').length > 0,"
+        " box: box($('.selectric')[0]), list: box($('.selectric-scroll')[0]),"
+        " rows: named('.selectric-scroll li'), buttons: named('#buttons button')}))"
+        "((box => ({box, named: (all) => Object.fromEntries($(all).get().map((one) => [one.innerText, box(one)]))}))"
+        "((one) => one.getBoundingClientRect().toJSON()))",
     ),
     "drag-box": Oracle(_drag_box, _box("#draggableLarge")),
     "click-shades": Oracle(_shades),

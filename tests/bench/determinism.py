@@ -1,10 +1,11 @@
 """Which MiniWoB++ pages are a function of their seed and of what is done to them? All 134, each in fresh browsers.
 
-    python tests/bench/determinism.py [--browsers 3] [--steps 15] [--seeds 2] [--task NAME]... [--out FILE]
+    python tests/bench/determinism.py [--browsers 3] [--steps 15] [--seeds 4] [--task NAME]... [--out FILE]
 
 In every browser, each page is started with the same seeds and given the same calls: valid ones drawn from the action
-space and clicks on what is on the page. Instructions, pictures (byte for byte), rewards and refusals are compared. The
-table is written to ``envs/browser/determinism.md``.
+space and clicks on what is on the page. The first browser is a new one for every episode; in the others an episode
+begins where another one ended, in every second one in the opposite order. Instructions, pictures (byte for byte),
+rewards and refusals are compared. The table is written to ``envs/browser/determinism.md``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import hashlib
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,8 @@ from turngym.envs.browser.miniwob import MiniWoBEnv, task_names
 OUT = Path(__file__).parent.parent.parent / "envs" / "browser" / "determinism.md"
 HEAD = """# Determinism of the MiniWoB++ pages
 
-Written by `python tests/bench/determinism.py`: {browsers} fresh browsers, {seeds} seeds each, {steps} calls an episode.
+Written by `python tests/bench/determinism.py`: {browsers} fresh browsers, {seeds} seeds each, {steps} calls an
+episode; new pages in the first browser, pages that other episodes have used, in two orders, in the others.
 
 | task | identical | turns | what differed first |
 |---|---|---|---|
@@ -43,9 +46,17 @@ def next_call(env: MiniWoBEnv, rng: np.random.Generator) -> ToolCall:
     return env.action_space.sample()
 
 
-def trace(task: str, seed: int, steps: int) -> Trace:
-    """Play an episode; whatever it does is drawn from the seed."""
+def traces(task: str, seeds: Sequence[int], steps: int) -> list[Trace]:
+    """Play an episode a seed, one after the other in one page."""
     env = MiniWoBEnv(task=task, max_turns=steps)
+    try:
+        return [trace(env, seed) for seed in seeds]
+    finally:
+        env.close()
+
+
+def trace(env: MiniWoBEnv, seed: int) -> Trace:
+    """Play an episode; whatever it does is drawn from the seed."""
     rng = np.random.default_rng(seed)
     found: Trace = []
     try:
@@ -63,8 +74,6 @@ def trace(task: str, seed: int, steps: int) -> Trace:
             said = f"{call} -> {reward:g}, {info['error']}, {info['stop_reason']}"
     except InfraError as error:
         return [*found, (f"failed: {error}", "")]
-    finally:
-        env.close()
 
 
 def first_difference(traces: list[Trace]) -> str:
@@ -93,18 +102,22 @@ def main() -> None:
     """Play everything, browser by browser, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--browsers", type=int, default=3)
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--task", action="append")
     parser.add_argument("--out", type=Path)
     wanted = parser.parse_args()
     names = wanted.task or task_names()
-    found: dict[str, list[list[Trace]]] = {task: [[] for _ in range(wanted.seeds)] for task in names}
+    seeds = list(range(wanted.seeds))
+    found: dict[str, list[list[Trace]]] = {task: [[] for _ in seeds] for task in names}
     for browser in range(wanted.browsers):
         began = time.monotonic()
         for task in names:
-            for seed in range(wanted.seeds):
-                found[task][seed].append(trace(task, seed, wanted.steps))
+            order = seeds if browser % 2 else seeds[::-1]
+            runs = [order] if browser else [[seed] for seed in order]
+            made = [one for run in runs for one in traces(task, run, wanted.steps)]
+            for seed, one in zip(order, made, strict=True):
+                found[task][seed].append(one)
         print(f"browser {browser + 1}: {time.monotonic() - began:.0f} s", file=sys.stderr)
     lines, differing = table(found)
     text = HEAD.format(**vars(wanted)) + lines + f"\n\n{len(names) - len(differing)} of {len(names)} are identical.\n"

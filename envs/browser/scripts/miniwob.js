@@ -27,6 +27,7 @@ window.turngym = (() => {
   // What is left of the last episode (its animations, focus, text, scrolled boxes, clipboard) must not show in the next.
   const settle = () => {
     if (core.EP_TIMER !== null) core.endEpisode(0);
+    document.dispatchEvent(new MouseEvent('click'));  // beside everything: an open list closes
     const body = document.body;
     body.tabIndex = -1;  // focus, and the place from which Tab counts, go back to the top
     body.focus();

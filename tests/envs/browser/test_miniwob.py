@@ -205,3 +205,33 @@ def test_what_was_played_before_does_not_show():
             assert records[0] == records[1], task
     finally:
         env.close()
+
+
+@pytest.mark.parametrize(
+    ("task", "left"),
+    [
+        ("scroll-text-2", [("click", {"x": 80, "y": 110}), ("type", {"text": "x"})]),
+        ("scroll-text-2", [("drag", {"x": 154, "y": 158, "to_x": 154, "to_y": 190})]),
+        ("form-sequence-3", [("click", {"x": 80, "y": 82})]),
+    ],
+    ids=["a text that was typed in", "a text area that was stretched", "a list that was left open"],
+)
+def test_what_was_left_in_a_page_is_gone_with_the_next_start(task, left):
+    env = MiniWoBEnv(task=task)
+    try:
+        first = play_the_oracle(env, seed=7)
+        start, _ = env.reset(seed=8)
+        for name, arguments in left:
+            observation, *_ = env.step({"name": name, "arguments": arguments})
+        assert (observation["images"][0] != start["images"][0]).any()
+        assert play_the_oracle(env, seed=7) == first
+    finally:
+        env.close()
+
+
+def play_the_oracle(env, seed):
+    pictures, (observation, _), over, reward = [], env.reset(seed=seed), False, 0.0
+    while not over:
+        pictures.append(observation["images"][0].tobytes())
+        observation, reward, over, _, _ = env.step(env.solution()[0])
+    return [*pictures, observation["images"][0].tobytes(), reward]
