@@ -25,9 +25,6 @@ from turngym.envs import BadInput, InfraError, InfraFailure, Observation, Task, 
 from turngym.envs.processes import belong_to, deaf_to_interrupts
 from turngym.envs.spaces import LONGEST_REASON
 
-HINTS = ("solution", "elements")
-"""Privileged knowledge that a policy may ask for with each observation: the oracle's calls, the list of elements."""
-
 LOOK_AHEAD = 64
 """Starts among which one is looked for that fits the page of a free slot."""
 
@@ -136,7 +133,8 @@ class EnvPool:
             for connection in wait(list(busy), timeout=patience):
                 found += self._receive(busy[cast(Connection, connection)])
             for worker in busy.values():
-                if worker.commands and worker.deadline <= time.monotonic():
+                # Another one's replacement may have taken so long that its answer lies there unread.
+                if worker.commands and worker.deadline <= time.monotonic() and not worker.connection.poll():
                     why = f"an environment did not answer within {self._command_seconds:.0f} s"
                     found += self._replace(worker, "worker_hung", why)
         return found
@@ -185,12 +183,13 @@ class EnvPool:
     def _replace(self, worker: _Worker, kind: str, why: str) -> list[Reply]:
         worker.process.kill()
         worker.bury()
+        lost, worker.commands = worker.commands, deque()
         new = self._hire()
         number = self._workers.index(worker)
         self._workers[number] = new
         self._tasks[number * self._slots : (number + 1) * self._slots] = [None] * self._slots
         new.ready()
-        return [Reply(slot, infra_error={"kind": kind, "message": why}) for slot in worker.commands]
+        return [Reply(slot, infra_error={"kind": kind, "message": why}) for slot in lost]
 
 
 class _Worker:

@@ -49,7 +49,8 @@ def train(scenario: Scenario, *, out: Path, resume: bool = False, report: Say = 
     if scenario.warm_start is not None:
         for task in scenario.environment.task_names:
             refuse_unsolved(scenario.environment.id, task or None)
-        asks_for_elements = scenario.warm_start.grounding or scenario.warm_start.screen_reading > 0
+        settings = scenario.warm_start
+        asks_for_elements = settings.grounding or settings.screen_reading > 0 or settings.mistakes > 0
         hints = ("solution", "elements") if asks_for_elements else ("solution",)
     keep_freed_memory()
     torch.manual_seed(scenario.seed)

@@ -113,7 +113,8 @@ def _floors() -> dict[str, float]:
 
 # Measured: an episode with and without random play before it in the same page; pixels and rewards compared.
 _KEEPERS = (
-    "book-flight", "choose-date", "moving-items", "simon-says", "stock-market", "use-colorwheel", "use-slider",
+    "book-flight", "chase-circle", "choose-date", "drag-cube", "hot-cold", "hover-shape", "moving-items", "simon-says",
+    "stock-market", "use-colorwheel", "use-slider",
 )  # fmt: skip
 _ALIKE = frozenset({"find-greatest", "guess-number", "hot-cold", "moving-items", "simon-says"})
 _TURNS = {
@@ -124,7 +125,7 @@ _TURNS = {
             click-collapsible-2-nodelay click-menu click-menu-2 click-pie click-pie-nodelay click-scroll-list
             click-shades click-tab-2 click-tab-2-easy click-tab-2-hard click-tab-2-medium copy-paste copy-paste-2
             drag-shapes drag-shapes-2 enter-date enter-time find-greatest form-sequence form-sequence-2
-            form-sequence-3 generate-number login-user-popup moving-items phone-book read-table-2 scroll-text
+            form-sequence-3 generate-number login-user-popup phone-book read-table-2 scroll-text
             sign-agreement text-editor tic-tac-toe use-autocomplete use-autocomplete-nodelay use-slider use-spinner
         """,
         30: """
@@ -135,7 +136,8 @@ _TURNS = {
             multi-orderings navigate-tree number-checkboxes odd-or-even order-food search-engine simon-says
             social-media social-media-all social-media-some terminal use-colorwheel use-colorwheel-2 use-slider-2
         """,
-        60: "book-flight book-flight-nodelay button-delay chase-circle stock-market",
+        60: "book-flight book-flight-nodelay button-delay stock-market",
+        110: "chase-circle moving-items",
     }.items()
     for task in names.split()
 }

@@ -29,6 +29,8 @@ SCRIPT = "".join(
 )
 STEP_MS = 100
 """Time that passes in the page with every accepted call, milliseconds."""
+HELD_MS = 20
+"""How much of it passes after each move of a drag: some pages look at the pointer by the clock."""
 READY_MS = 10
 """The same while a page that loads parts of itself gets ready."""
 LOOKS_MS = 5000
@@ -195,7 +197,8 @@ class MiniWoBEnv(TurnEnv):
     def act(self, call: ToolCall) -> Outcome:
         """Use mouse or keyboard."""
         events = tools.events(call, self._sight.view.to_page, self._open_page())
-        state = self._interact(events, f"turngym.step({STEP_MS})")
+        held = sum(isinstance(event, Move) and event.held for event in events)
+        state = self._interact(events, f"turngym.step({STEP_MS - held * HELD_MS})")
         success = bool(state["done"]) and state["reward"] > 0
         stop = (StopReason.SUCCESS if success else StopReason.FAILURE) if state["done"] else None
         signals = {"success": float(success), "raw_reward": float(state["reward"])}
@@ -270,6 +273,7 @@ class MiniWoBEnv(TurnEnv):
         try:
             page = self._open_page()
             with self._sight.timed("page"):
+                events = _pass_time_while_held(page, events)
                 if self._hosts is None:
                     state, self._frame = page.interact(events, js, draw=self._sight.draws)
                 else:  # it loads parts of itself, and has links
@@ -322,6 +326,18 @@ class MiniWoBEnv(TurnEnv):
             page.close()
         if browser is not None:
             pool.release(browser)
+
+
+def _pass_time_while_held(page: Page, events: Sequence[Event]) -> Sequence[Event]:
+    """Let happen what there is up to the last move of a drag, with time after each move; return the rest."""
+    rest: list[Event] = []
+    for event in events:
+        rest.append(event)
+        if isinstance(event, Move) and event.held:
+            page.perform(rest)
+            page.evaluate(f"turngym.step({HELD_MS})")
+            rest = []
+    return rest
 
 
 def _check_name(task: str) -> None:

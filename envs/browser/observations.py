@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from turngym.envs.browser import axtree, elements
-from turngym.envs.browser.elements import Mark, locate
+from turngym.envs.browser.elements import Mark
 from turngym.envs.browser.protocol import Page
 from turngym.envs.scenario import nearest
 from turngym.envs.types import BadInput
 
-__all__ = ["KINDS", "LONGEST", "Mark", "Reading", "check_kinds", "draws", "locate", "numbers", "read"]
+__all__ = ["KINDS", "LONGEST", "Mark", "Reading", "check_kinds", "draws", "numbers", "read"]
 
 LONGEST = 40_000
 """Characters of a reading; what is beyond is left out, and said to be."""

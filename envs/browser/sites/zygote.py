@@ -34,7 +34,6 @@ import signal
 import socket
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -251,12 +250,10 @@ def _answer_requests(zygote: Zygote, out: int, watch: int | None) -> None:
         *lines, pending = (pending + data).split(b"\n")
         for line in lines:
             request = json.loads(line)
-            began = time.perf_counter()
             try:
                 answer = getattr(zygote, request.pop("do"))(**request)
             except (OSError, KeyError) as error:
                 answer = {"error": str(error)}
-            answer["ms"] = (time.perf_counter() - began) * 1000
             try:
                 os.write(out, json.dumps(answer).encode() + b"\n")
             except BrokenPipeError:

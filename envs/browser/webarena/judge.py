@@ -28,8 +28,8 @@ class Judge(Protocol):
         """Whether the reason given for a task that cannot be done is the true one (the reference)."""
 
 
-MOST_WORDS = 100
-"""Words of an answer in which a phrase is looked for."""
+MOST_WORDS = 50
+"""Words of an answer in whose items a reference is looked for."""
 
 
 class ExactJudge:
@@ -38,26 +38,34 @@ class ExactJudge:
     Words are what stands between white space. They are compared without case, the encoding of accents, and the
     punctuation around them; all else counts: ``3.5`` is not ``35``, ``$5`` is not ``5``, ``C++`` is not ``C``.
 
-    * ``fuzzy_match``: the reference's words stand in the answer, all of them, next to each other and in order.
-      Equality would be stricter, and would make every task that asks for several things at once impossible: each
-      reference of a list is judged on its own against the one answer. An answer of more than :data:`MOST_WORDS` words
-      is none: a whole page says everything.
+    * ``fuzzy_match``: the reference is the answer, or one of the items that the answer lists, or several of them one
+      after the other. Items end with a line, with ``,``, ``;`` or ``:`` before white space, and with ``and``: each
+      reference of a list is judged on its own against the one answer, which says all of them. ``It is not Ada`` does
+      not say ``Ada``, and nor does ``It is Ada``: for wordings there are judges that read. An answer of more than
+      :data:`MOST_WORDS` words is none: a whole page says everything.
     * ``ua_match``: the reason has the same words as the reference, and no others.
 
     A reference without words matches nothing.
     """
 
     def fuzzy_match(self, pred: str, reference: str, question: str) -> float:
-        """1 if the reference's words are a phrase of the answer, else 0."""
-        sought, given = _words(reference), _words(pred)
+        """1 if the reference is the answer or a part of its list, else 0."""
+        sought, given = _items(reference), _items(pred)
         starts = range(len(given) - len(sought) + 1)
         return float(
-            len(sought) > 0 and len(given) <= MOST_WORDS and any(given[i : i + len(sought)] == sought for i in starts)
+            len(sought) > 0
+            and sum(map(len, given)) <= MOST_WORDS
+            and any(given[i : i + len(sought)] == sought for i in starts)
         )
 
     def ua_match(self, pred: str, reference: str, question: str) -> float:
         """1 if both have the same words, else 0."""
         return float(bool(_words(reference)) and _words(pred) == _words(reference))
+
+
+def _items(text: str) -> list[list[str]]:
+    items = re.split(r"[,;:](?=\s)|\n|\band\b", text, flags=re.IGNORECASE)
+    return [words for item in items if (words := _words(item))]
 
 
 def _words(text: str) -> list[str]:

@@ -250,7 +250,11 @@ def _checks(row: Object, at: _At, kinds: tuple[str, ...]) -> Iterator[Check]:
             for index, one in enumerate(values):
                 if key == "required_values" and not all(map(is_inequality, one.split(ALTERNATIVE))):
                     raise (here / index).fault(f"expected an inequality such as '>= 12', got {one[:60]!r}")
-            yield Check(key, values)
+                if key == "must_exclude" and ALTERNATIVE in one:
+                    raise (here / index).fault(f"expected one text, got alternatives: {one[:60]!r}")
+            # Of an answer each is judged on its own, of a page all of them together, as upstream does.
+            together = key == "fuzzy_match" and not at.path.endswith("reference_answers")
+            yield Check(key, (", ".join(values),) if together else values)
 
 
 def _reference_url(row: Object, at: _At) -> str:

@@ -196,7 +196,16 @@ def test_equal_seeds_and_calls_give_equal_pixels_and_rewards_in_another_process(
 def test_what_was_played_before_does_not_show():
     env = MiniWoBEnv(max_turns=50)
     try:
-        tasks = [*VARIED, "enter-text", "copy-paste", "click-scroll-list", "click-tab", "identify-shape", "use-spinner"]
+        tasks = [*VARIED, "enter-text", "copy-paste", "click-scroll-list", "identify-shape"]
+        tasks += [
+            "use-spinner",
+            "click-tab",
+            "click-tab-2",
+            "click-collapsible",
+            "click-collapsible-2",
+            "click-dialog-2",
+        ]
+        tasks += ["multi-layouts", "multi-orderings", "scroll-text", "hot-cold", "hover-shape"]
         for task in tasks:
             records = [play(env, task, 7, 1)]
             for other in range(2):
@@ -213,25 +222,59 @@ def test_what_was_played_before_does_not_show():
         ("scroll-text-2", [("click", {"x": 80, "y": 110}), ("type", {"text": "x"})]),
         ("scroll-text-2", [("drag", {"x": 154, "y": 158, "to_x": 154, "to_y": 190})]),
         ("form-sequence-3", [("click", {"x": 80, "y": 82})]),
+        ("hot-cold", [("scroll", {"x": 80, "y": 110, "dx": 0, "dy": 10})]),
+        ("drag-cube", [("drag", {"x": 80, "y": 110, "to_x": 140, "to_y": 110})]),
     ],
-    ids=["a text that was typed in", "a text area that was stretched", "a list that was left open"],
+    ids=[
+        "text that was typed in",
+        "a stretched text area",
+        "an open list",
+        "a word beside the pointer",
+        "a turned cube",
+    ],
 )
 def test_what_was_left_in_a_page_is_gone_with_the_next_start(task, left):
     env = MiniWoBEnv(task=task)
     try:
-        first = play_the_oracle(env, seed=7)
+        first = play_what_it_can(env, seed=7)
         start, _ = env.reset(seed=8)
         for name, arguments in left:
             observation, *_ = env.step({"name": name, "arguments": arguments})
         assert (observation["images"][0] != start["images"][0]).any()
-        assert play_the_oracle(env, seed=7) == first
+        assert play_what_it_can(env, seed=7) == first
     finally:
         env.close()
 
 
-def play_the_oracle(env, seed):
+def play_what_it_can(env, seed):
+    """Play the oracle, or wait where there is none; return the pictures and the last reward."""
+    known = env.find_task(None, env.np_random).id in ORACLES
     pictures, (observation, _), over, reward = [], env.reset(seed=seed), False, 0.0
-    while not over:
+    while not over and len(pictures) < 5:
         pictures.append(observation["images"][0].tobytes())
-        observation, reward, over, _, _ = env.step(env.solution()[0])
+        call = env.solution()[0] if known else {"name": "wait", "arguments": {}}
+        observation, reward, over, _, _ = env.step(call)
     return [*pictures, observation["images"][0].tobytes(), reward]
+
+
+def test_time_passes_while_something_is_dragged(env):
+    env.reset(seed=0, options={"task": "drag-cube"})
+    side = "document.querySelector('.active').innerHTML"
+    seen = {env._page.evaluate(side)}
+    for _ in range(6):
+        env.step({"name": "drag", "arguments": {"x": 80, "y": 110, "to_x": 140, "to_y": 130}})
+        seen.add(env._page.evaluate(side))
+    assert len(seen) > 2  # the cube turns by the clock, and only while the button is held
+
+
+@pytest.mark.parametrize("task", ["chase-circle", "moving-items"])
+def test_pages_that_end_by_the_clock_end_within_the_limit_of_turns(task):
+    env = MiniWoBEnv(task=task)
+    try:
+        env.reset(seed=0)
+        truncated = terminated = False
+        while not (truncated or terminated):
+            *_, terminated, truncated, _ = env.step({"name": "wait", "arguments": {}})
+        assert terminated
+    finally:
+        env.close()

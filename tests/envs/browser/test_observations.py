@@ -6,7 +6,8 @@ import pytest
 
 from turngym.envs import BadInput, InfraError, Refused
 from turngym.envs.browser import axtree, pool
-from turngym.envs.browser.observations import KINDS, LONGEST, check_kinds, locate, read
+from turngym.envs.browser.elements import locate
+from turngym.envs.browser.observations import KINDS, LONGEST, check_kinds, read
 from turngym.envs.browser.server import serve
 from turngym.envs.browser.tools import click
 

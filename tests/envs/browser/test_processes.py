@@ -86,6 +86,13 @@ def running(pids):
     return {pid for pid, (_, state) in processes().items() if pid in pids and state != "Z"}
 
 
+def unburied(pids):
+    """Those of these processes that have ended and that this one, their parent, has not waited for."""
+    return {
+        pid for pid, (parent, state) in processes().items() if pid in pids and parent == os.getpid() and state == "Z"
+    }
+
+
 def end(pids):
     """Wait until none of these processes runs; return those that still do."""
     deadline = time.monotonic() + PATIENCE
@@ -239,3 +246,4 @@ def test_closing_leaves_nothing(env):
     env.close()
     env.close()
     assert not end(mine)
+    assert not unburied(mine)

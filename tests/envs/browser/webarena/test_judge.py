@@ -15,18 +15,22 @@ EXACT = ExactJudge()
 @pytest.mark.parametrize(
     ("reference", "answer", "score"),
     [
-        ("Ada Lovelace", "ada lovelace", 1), ("Ada Lovelace", "It was Ada  Lovelace, surely.", 1),
+        ("Ada Lovelace", "ada  lovelace.", 1), ("Ada Lovelace", "It was Ada Lovelace.", 0),
+        ("Ada", "It is not Ada", 0), ("Ada", "Alan, Ada and Grace", 1), ("Ada", "Alan; Ada Lovelace", 0),
+        ("Ada", "Alan\nAda", 1), ("Ada and Alan", "Grace, Ada, Alan", 1), ("Ada and Alan", "Ada, Grace, Alan", 0),
+        ("Ada", "Those two: Ada AND Alan", 1), ("Sandy", "S and y", 0), ("Ada", "Ada, " * 51, 0),
         ("Ada Lovelace", "Lovelace, Ada", 0), ("Ada Lovelace", "Ada King Lovelace", 0), ("Ada Lovelace", "Ada", 0),
         ("Ada Lovelace", "", 0), ("Ada", "Adam", 0), ("5", "15", 0), ("5", "-5", 0), ("-5", "5", 0), ("5", "5.0", 0),
         ("5", "5.", 1), ("3.5", "35", 0), ("1,000", "1000", 0), ("20 min", "20min", 0), ("$5", "$5", 1),
         ("$5", "€5", 0),
-        ("$5", "5", 0), ("50%", "50", 0), ("10:30", "at 10:30", 1), ("10:30", "10 30", 0), ("café", "cafe\u0301", 1),
+        ("$5", "5", 0), ("50%", "50", 0), ("10:30", "10:30", 1), ("10:30", "at 10:30", 0), ("10:30", "10 30", 0),
+        ("café", "cafe\u0301", 1),
         ("C++", "C", 0), ("C", "C++", 0), ("5", "$5", 0), ("5", "5%", 0), ("5", "(5)", 1), ("3", "3-5", 0),
         ("N/A", "n/a", 1), ("N/A", "na", 0), ("", "anything", 0), ("?!", "?!", 0),
         ("don't", "don't", 1), ("yes", "", 0),
     ],
 )  # fmt: skip
-def test_the_exact_judge_finds_a_phrase_of_whole_words(reference, answer, score):
+def test_the_exact_judge_finds_an_answer_or_an_item_of_it(reference, answer, score):
     assert EXACT.fuzzy_match(answer, reference, "?") == score
 
 

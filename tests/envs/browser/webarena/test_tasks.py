@@ -173,6 +173,7 @@ MALFORMED = [
     (TEXT, "eval.reference_answers", {"required_values": ["> x"]}, r"values.0: expected an inequality"),
     (TEXT, "eval.reference_answers", {"required_values": ["!= 3"]}, r"values.0: expected an inequality"),
     (TEXT, "eval.reference_answers", {"required_values": ["> 3 |OR| 4"]}, r"values.0: expected an inequality"),
+    (TEXT, "eval.reference_answers", {"must_exclude": ["a |OR| b"]}, r"must_exclude.0: expected one text, got altern"),
     (TEXT, "eval.string_note", 3, r"eval.string_note: expected a string, got an integer"),
     # addresses
     (PLACE, "eval.reference_url", GONE, r"eval.reference_url: missing: expected a string"),
