@@ -250,21 +250,30 @@ def stream(
         if todo and free and not pool.waiting:
             continue
         if ready and (not pool.waiting or (min_batch is not None and len(ready) >= min_batch)):
-            # By the starts, not by the slots: which slot a start is in depends on which worker answered first.
-            ready.sort(key=lambda slot: (slots[slot].number, slots[slot].attempt))
-            began = perf_counter()
-            decisions = policy.act([_view(slots[slot]) for slot in ready])
-            seconds = (perf_counter() - began) / len(ready)
+            decided = _decide(policy, {slot: slots[slot] for slot in ready})
             if min_batch is None:
-                todo.promise(ready)
-            for slot, decision in zip(ready, decisions, strict=True):
+                todo.promise(decided)
+            for slot, decision in decided.items():
                 if decision.stop is not None:
                     finish(slot, decision.stop)
-                    continue
-                slots[slot].decision, slots[slot].policy_seconds = decision, seconds
-                pool.step(slot, decision.call)
+                else:
+                    pool.step(slot, decision.call)
             ready = []
     yield from over
+
+
+def _decide(policy: Policy, slots: dict[int, _Live]) -> dict[int, Decision]:
+    """Decide for all of ``slots`` together.
+
+    In the order of the starts, not of the slots: which slot a start is in depends on which worker answered first.
+    """
+    ordered = sorted(slots, key=lambda slot: (slots[slot].number, slots[slot].attempt))
+    began = perf_counter()
+    decisions = policy.act([_view(slots[slot]) for slot in ordered])
+    seconds = (perf_counter() - began) / len(ordered)
+    for slot, decision in zip(ordered, decisions, strict=True):
+        slots[slot].decision, slots[slot].policy_seconds = decision, seconds
+    return dict(zip(ordered, decisions, strict=True))
 
 
 def _receive(live: _Live, reply: Reply) -> StopReason | None:

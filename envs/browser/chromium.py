@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from turngym.envs.types import BadInput
+
+if TYPE_CHECKING:
+    from turngym.envs.browser.protocol import Page
 
 VARIABLE = "TURNGYM_CHROMIUM"
 """Environment variable that overrides the search with the path of an executable."""
@@ -86,3 +90,13 @@ def find(*, headed: bool = False) -> str:
     if path is None:
         raise BadInput(f"no Chromium found: run `{INSTALL}`, or set {VARIABLE} to the path of one")
     return path
+
+
+def go(page: Page, steps: int) -> bool:
+    """Go so many steps on in the history of a page; False where there is no page, or but the blank first one."""
+    history = page.command("Page.getNavigationHistory")
+    at = history["currentIndex"] + steps
+    if not 1 <= at < len(history["entries"]):
+        return False
+    page.command("Page.navigateToHistoryEntry", {"entryId": history["entries"][at]["id"]})
+    return True

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from PIL import Image as Pictures
 
+from turngym.envs.browser import chromium
 from turngym.envs.browser.keyboard import MODIFIERS, split
 from turngym.envs.browser.protocol import (
     FLUSH,
@@ -213,6 +214,10 @@ class DevToolsPage:
                     self._stop()
             self._last = None
             self._show()
+
+    def go(self, steps: int) -> bool:
+        """Go back (-1) or forward (1) in its history."""
+        return chromium.go(self, steps)
 
     def evaluate(self, js: str) -> Any:
         """Return the JSON value of a JavaScript expression."""

@@ -140,6 +140,10 @@ class FakePage:
             elif isinstance(event, Release) and self._pressed == (event.x, event.y) and not self._done:
                 self._click(event.x, event.y)
 
+    def go(self, steps: int) -> bool:
+        """Go nowhere: there is one page."""
+        return False
+
     def settle(self, seconds: float) -> None:
         """Be quiet at once."""
         self._browser.check()

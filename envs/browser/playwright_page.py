@@ -15,6 +15,7 @@ from playwright.sync_api import BrowserContext, CDPSession, Dialog, Download, Er
 from playwright.sync_api import Page as PlaywrightsPage
 from playwright.sync_api import TimeoutError as TookTooLong
 
+from turngym.envs.browser import chromium
 from turngym.envs.browser.protocol import (
     LOAD_SECONDS,
     NOWHERE,
@@ -57,7 +58,8 @@ class PlaywrightContext:
         self.browser, self.size, self.hosts = browser, size, hosts
         self.pages: dict[PlaywrightsPage, PlaywrightPage] = {}
         self._opening = False
-        self._context: BrowserContext | None = browser.do(lambda: self._open(script, window))
+        self._renew = partial(self._open, script, window)
+        self._context: BrowserContext | None = browser.do(self._renew)
 
     def _open(self, script: str, window: Size) -> BrowserContext:
         options: dict[str, Any] = {"viewport": {"width": window[0], "height": window[1]}, "locale": "en-US"}
@@ -104,6 +106,11 @@ class PlaywrightContext:
 
     def reset(self) -> None:
         """Close all pages, and forget cookies and storage."""
+        if not self.browser.is_chromium:  # which of them can be emptied of what pages stored?
+            self.pages.clear()
+            self.browser.do(self.context.close)
+            self._context = self.browser.do(self._renew)
+            return
         for number, page in enumerate(list(self.pages.values())):
             for host in (self.hosts or ()) if number == 0 else ():
                 page.command("Storage.clearDataForOrigin", {"origin": f"http://{host}", "storageTypes": "all"})
@@ -184,6 +191,22 @@ class PlaywrightPage:
             self._page.wait_for_timeout(START_MS)  # what aborted it is told after it
             if len(self._happenings) == before:
                 self.note("failed", f"{url} ({why})")
+
+    def go(self, steps: int) -> bool:
+        """Go back (-1) or forward (1) in its history."""
+        if self._browser.is_chromium:
+            return chromium.go(self, steps)
+        return self._browser.do(lambda: self._go(steps), LOAD_SECONDS + self._browser.timeout)
+
+    def _go(self, steps: int) -> bool:
+        page = self._page
+        before, there, back = page.url, page.go_back, page.go_forward
+        if steps > 0:
+            there, back = back, there
+        there(wait_until="commit", timeout=LOAD_SECONDS * 1000)
+        if page.url == "about:blank" and before != page.url:
+            back(wait_until="commit", timeout=LOAD_SECONDS * 1000)
+        return page.url != before
 
     def evaluate(self, js: str) -> Any:
         """Return the JSON value of a JavaScript expression."""
@@ -288,8 +311,11 @@ class PlaywrightPage:
 
     def _stop(self) -> None:
         self.note("slow", self._page.url)
-        self._developer_tools(self._page).send("Page.stopLoading")
-        self._loading.clear()
+        if self._browser.is_chromium:
+            self._developer_tools(self._page).send("Page.stopLoading")
+            self._loading.clear()
+        else:
+            self._page.evaluate("window.stop()")
 
     def _draw(self) -> Image:
         png = self._page.screenshot(clip=self._clip, animations="allow", caret="initial")

@@ -163,6 +163,9 @@ class Page(Protocol):
         stops loading is no error but a happening.
         """
 
+    def go(self, steps: int) -> bool:
+        """Go back (-1) or forward (1) in its history; False where there is no page, or but the blank first one."""
+
     def evaluate(self, js: str) -> Any:
         """Return the JSON value of a JavaScript expression; of a promise, what it resolves to."""
 

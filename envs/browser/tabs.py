@@ -92,12 +92,8 @@ class Tabs:
 
     def go(self, steps: int) -> None:
         """Go back (-1) or forward (1)."""
-        history = self.page.command("Page.getNavigationHistory")
-        at = history["currentIndex"] + steps
-        # Before the first page there is the blank one that every tab begins with.
-        if not 1 <= at < len(history["entries"]):
+        if not self.page.go(steps):
             raise Refused("there is no page to go back to" if steps < 0 else "there is no page to go forward to")
-        self.page.command("Page.navigateToHistoryEntry", {"entryId": history["entries"][at]["id"]})
         self.settle()
 
     def scroll(self, direction: str) -> None:

@@ -1,6 +1,6 @@
 """Which MiniWoB++ pages are a function of their seed and of what is done to them? All 134, each in fresh browsers.
 
-    python tests/bench/determinism.py [--browsers 3] [--steps 15] [--seeds 4] [--task NAME]... [--out FILE]
+    python tests/bench/determinism.py [--browsers 3] [--steps 25] [--seeds 4] [--task NAME]... [--out FILE]
 
 In every browser, each page is started with the same seeds and given the same calls: valid ones drawn from the action
 space and clicks on what is on the page. The first browser is a new one for every episode; in the others an episode
@@ -103,7 +103,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--browsers", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--steps", type=int, default=15)
+    parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--task", action="append")
     parser.add_argument("--out", type=Path)
     wanted = parser.parse_args()

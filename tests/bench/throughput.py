@@ -4,7 +4,8 @@
 
 Workers click where ``driver.POINTS`` says, in the same eight tasks as ``miniwob_peers.py``, one after the other. The
 contexts are environments of one process, and so of one browser. The episodes are those of one more process; its memory
-with that of its browser is taken every tenth of the way.
+with that of its browser is taken every tenth of the way. Exits with 1 where memory grew by more than a tenth, or where
+a process that ended is left behind, by these episodes or by a browser opened and closed after them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from miniwob_peers import TASKS
 from turngym.envs.benchmark import descendants, memory
 from turngym.envs.browser.miniwob import MiniWoBEnv
 from turngym.envs.processes import belong_to
+
+RELAUNCHES = 5
+"""Browsers that are opened and closed after the episodes."""
 
 CLICKS = [{"name": "click", "arguments": {"x": x, "y": y}} for x, y in POINTS]
 
@@ -103,8 +107,8 @@ def zombies() -> int:
     return states.count("Z")
 
 
-def endurance(episodes: int) -> None:
-    """Print the memory of a process and its browser along many episodes."""
+def endurance(episodes: int) -> bool:
+    """Print the memory of a process and its browser along many episodes; return whether it stayed flat."""
     env = MiniWoBEnv(task="click-button")
     sizes = []
     for episode in range(episodes):
@@ -112,10 +116,14 @@ def endurance(episodes: int) -> None:
         env.step(CLICKS[episode % len(CLICKS)])
         if (episode + 1) % (episodes // 10) == 0:
             sizes.append(memory([os.getpid()])[0])
-    left = zombies()
     env.close()
+    for _ in range(RELAUNCHES):
+        env.reset(seed=0)
+        env.close()
+    left = zombies()
     change = 100 * (sizes[-1] / sizes[0] - 1)
     print(f"{episodes} episodes: {', '.join(f'{size:.0f}' for size in sizes)} MB ({change:+.1f}%), {left} zombies")
+    return change <= 10 and left == 0
 
 
 def main() -> None:
@@ -130,8 +138,8 @@ def main() -> None:
         throughput(wanted.workers, wanted.seconds)
     if wanted.contexts > 1:
         contexts(wanted.contexts)
-    if wanted.episodes >= 10:
-        endurance(wanted.episodes)
+    if wanted.episodes >= 10 and not endurance(wanted.episodes):
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from importlib import resources
 import pytest
 
 from turngym.envs import InfraError
-from turngym.envs.browser import devtools_page, playwright_page, pool
+from turngym.envs.browser import devtools_page, playwright_backend, playwright_page, pool
 from turngym.envs.browser.protocol import Happening, Key
 from turngym.envs.browser.tools import click
 
@@ -293,3 +293,50 @@ def test_a_context_takes_its_pages_with_it(browser, sites):
         context.close()
     assert len(outside.command(count)["targetInfos"]) == before
     outside.close()
+
+
+@pytest.fixture(params=["devtools", "playwright", "without DevTools"])
+def any_context(request, sites, monkeypatch):
+    """A context of each backend, and one that is treated as Firefox's and WebKit's are."""
+    if request.param == "without DevTools":
+        monkeypatch.setattr(playwright_backend.PlaywrightBrowser, "is_chromium", False)
+    browser = pool.launch("devtools" if request.param == "devtools" else "playwright")
+    yield browser.new_context(SIZE, hosts=[sites[0].host])
+    browser.close()
+
+
+def test_history_is_gone_through_and_ends(any_context, sites):
+    page = any_context.new_page()
+    sites[0].pages["/next"] = "<body>next"
+    assert not page.go(-1)
+    page.goto(f"{sites[0].address}/")
+    assert not page.go(-1), "the blank page that a tab begins with is no page"
+    assert text(page) == "home"
+    page.goto(f"{sites[0].address}/next")
+    assert not page.go(1)
+    for steps, there in ((-1, "home"), (1, "next")):
+        assert page.go(steps)
+        page.settle(5.0)
+        assert text(page) == there
+
+
+def test_a_reset_forgets_what_a_site_had_the_browser_keep(any_context, sites):
+    page = any_context.new_page()
+    page.goto(f"{sites[0].address}/cookie")
+    page.evaluate("localStorage.setItem('kept', 'yes'), 0")
+    page.goto(f"{sites[0].address}/cookie")
+    assert text(page) == "visited=yes"
+    any_context.reset()
+    page = any_context.new_page()
+    page.goto(f"{sites[0].address}/cookie")
+    assert text(page) == "None"
+    assert page.evaluate("localStorage.length") == 0
+
+
+def test_a_page_that_never_loads_is_left_at_what_it_shows(any_context, sites, monkeypatch):
+    for module in (devtools_page, playwright_page):
+        monkeypatch.setattr(module, "LOAD_SECONDS", 1.0)
+    page = any_context.new_page()
+    page.goto(f"{sites[0].address}/endless")
+    assert "endless" in text(page)
+    assert "slow" in {happening.kind for happening in page.happenings()}
