@@ -107,8 +107,8 @@ class MiniWoBEnv(TurnEnv):
     for a part of the task. ``info["signals"]`` holds ``success`` (1 if that reward is above 0) and ``raw_reward``.
 
     ## Episode End
-    The page decides: ``success`` or ``failure``. The episode is truncated after the task's limit of turns (10 to 60).
-    The pages' own time limits are off.
+    The page decides: ``success`` or ``failure``. The episode is truncated after the task's limit of turns (10 to 110).
+    The pages' own time limits are off. ``hover-shape`` never ends by itself, and so never pays.
 
     ## Arguments
     ``task`` (default: drawn from the seed, FlightWoB apart), ``level`` (0: there is one level), ``split``,
