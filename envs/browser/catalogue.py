@@ -86,7 +86,7 @@ def window_size(task: str) -> Size:
 
 def keeps_state(task: str) -> bool:
     """Whether a task's page remembers something from one episode to the next and must be loaded again."""
-    return task.startswith(_KEEPERS)
+    return task.startswith(_KEEPERS) or task == "form-sequence"  # and not its relations
 
 
 def seed_is_visible(task: str) -> bool:
@@ -113,8 +113,8 @@ def _floors() -> dict[str, float]:
 
 # Measured: an episode with and without random play before it in the same page; pixels and rewards compared.
 _KEEPERS = (
-    "book-flight", "chase-circle", "choose-date", "drag-cube", "hot-cold", "hover-shape", "moving-items", "simon-says",
-    "stock-market", "use-colorwheel", "use-slider",
+    "book-flight", "chase-circle", "choose-date", "drag-cube", "flight.", "hot-cold", "hover-shape", "moving-items",
+    "simon-says", "stock-market", "use-colorwheel", "use-slider",
 )  # fmt: skip
 _ALIKE = frozenset({"find-greatest", "guess-number", "hot-cold", "moving-items", "simon-says"})
 _TURNS = {
