@@ -5,14 +5,30 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 
+from turngym.agents import workers
 from turngym.agents.workers import EnvPool
 from turngym.envs import BadInput, InfraError, Task
 
 FAKE = {"task": "click-color", "backend": "fake"}
 WAIT = {"name": "wait", "arguments": {}}
+
+SLEEPY = """
+import time
+
+import gymnasium as gym
+import lanterns
+
+class Sleepy(lanterns.Lanterns):
+    def act(self, call):
+        time.sleep(60 if self.task.seed == 0 else 2)
+        return super().act(call)
+
+gym.register("Sleepy-v0", "sleepy:Sleepy")
+"""
 
 MOODY = """
 import gymnasium as gym
@@ -75,6 +91,34 @@ def test_an_environment_that_raises_costs_its_own_episode_alone(moody):
         assert replies[1].infra_error is None
         assert pool.pids == pids
         assert [reply.infra_error for reply in reset(pool).values()] == [None, None]
+
+
+def test_a_slow_replacement_of_one_worker_costs_no_other(tmp_path, monkeypatch):
+    (tmp_path / "sleepy.py").write_text(SLEEPY)
+    monkeypatch.syspath_prepend(tmp_path)
+    with EnvPool("sleepy:Sleepy-v0", workers=2, command_seconds=3) as pool:
+        reset(pool)
+        hung, well = pool.pids
+        ready = workers._Worker.ready
+
+        def ready_late(worker):
+            space = ready(worker)
+            time.sleep(max(0.0, well_due - time.monotonic()) + 0.1)
+            return space
+
+        monkeypatch.setattr(workers._Worker, "ready", ready_late)
+        pool.step(0, WAIT)
+        time.sleep(2)
+        pool.step(1, WAIT)  # its answer comes in time, while the other worker is being replaced
+        well_due = time.monotonic() + 3
+        replies = all_replies(pool)
+        assert replies[0].infra_error == {
+            "kind": "worker_hung",
+            "message": "an environment did not answer within 3 s",
+        }
+        assert replies[1].infra_error is None
+        assert hung not in pool.pids
+        assert pool.pids[1] == well
 
 
 @pytest.mark.parametrize("fails_at", [1, 2])

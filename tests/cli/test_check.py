@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-import lanterns
 import pytest
+from faulty_lanterns import FAULTS
 
 from .conftest import MINIWOB, Command
 
-SOUND, FAULTY, NO_ORACLE = "lanterns:Lanterns-v0", "lanterns:Deaf-v0", "lanterns:NoOracle-v0"
+SOUND, FAULTY, NO_ORACLE = "lanterns:Lanterns-v0", "faulty_lanterns:Deaf-v0", "faulty_lanterns:NoOracle-v0"
 STATES = ("passed", "skipped", "failed")
 
 
@@ -27,7 +27,7 @@ def test_a_faulty_one_is_a_failure_that_is_named_and_explained(turngym: Command)
     answer = json.loads(said.out)
     assert (said.code, said.err) == (1, "")
     assert {tuple(failure) for failure in answer["failed"]} == {("name", "why")}
-    assert {failure["name"] for failure in answer["failed"]} == lanterns.FAULTS["Deaf-v0"]
+    assert {failure["name"] for failure in answer["failed"]} == FAULTS["Deaf-v0"]
     assert all(failure["why"] for failure in answer["failed"])
     assert not {failure["name"] for failure in answer["failed"]} & set(answer["passed"])
 
@@ -37,7 +37,7 @@ def test_people_read_a_line_a_check_and_the_count(turngym: Command) -> None:
     *lines, count = said.out.splitlines()
     names = {state: [line.split()[1] for line in lines if line.split()[0] == state] for state in STATES}
     assert (said.code, said.err) == (1, "")
-    assert {name.rstrip(":") for name in names["failed"]} == lanterns.FAULTS["Deaf-v0"]
+    assert {name.rstrip(":") for name in names["failed"]} == FAULTS["Deaf-v0"]
     assert {"oracle", "same_seed"} <= set(names["passed"])
     assert count == f"{FAULTY}: {len(names['passed'])} passed, {len(names['failed'])} failed"
     assert len(lines) == sum(map(len, names.values()))

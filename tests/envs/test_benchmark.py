@@ -41,12 +41,12 @@ def test_every_promised_figure_is_there_and_plausible():
 
 
 def test_task_and_keywords_reach_the_workers():
-    figures = bench("lanterns:Picky-v0", task="count", seconds=0.1, workers=1, kwargs={"max_turns": 5})
+    figures = bench("faulty_lanterns:Picky-v0", task="count", seconds=0.1, workers=1, kwargs={"max_turns": 5})
     assert figures["task"] == "count"
 
 
 def test_failures_of_ours_are_counted_and_not_timed():
-    figures = bench("lanterns:BreaksNowAndThen-v0", seconds=0.3, workers=1)
+    figures = bench("faulty_lanterns:BreaksNowAndThen-v0", seconds=0.3, workers=1)
     assert 0.0 < figures["infra_error_share"] < 1.0
 
 
@@ -68,7 +68,7 @@ def test_bad_input_is_refused(arguments, says):
 
 def test_a_worker_that_cannot_start_is_the_reason():
     with pytest.raises(InfraError, match="lamp_broke"):
-        bench("lanterns:NeverStarts-v0", seconds=0.1, workers=2)
+        bench("faulty_lanterns:NeverStarts-v0", seconds=0.1, workers=2)
 
 
 def test_size_counts_png_and_utf8():

@@ -6,6 +6,7 @@ import json
 import gymnasium as gym
 import lanterns
 import pytest
+from faulty_lanterns import FAULTS
 
 from turngym.envs import BadInput, registry
 from turngym.envs.conformance import CHECKS, Report, check, form
@@ -25,10 +26,10 @@ def test_a_sound_environment_passes_everything():
     assert report.ok
 
 
-@pytest.mark.parametrize("env_id", lanterns.FAULTS)
+@pytest.mark.parametrize("env_id", FAULTS)
 def test_a_fault_fails_the_checks_that_name_it_and_no_others(env_id):
-    report = check(f"lanterns:{env_id}", quick=True)
-    assert names(report.failed) == lanterns.FAULTS[env_id]
+    report = check(f"faulty_lanterns:{env_id}", quick=True)
+    assert names(report.failed) == FAULTS[env_id]
     assert not report.ok
     for finding in report.failed:
         assert finding["why"].strip()
@@ -39,7 +40,7 @@ def test_a_fault_fails_the_checks_that_name_it_and_no_others(env_id):
 
 def test_every_check_is_the_word_of_some_fault():
     elsewhere = {"found"}  # see test_an_id_known_to_this_process_alone
-    assert set().union(*lanterns.FAULTS.values()) | elsewhere == set(CHECKS)
+    assert set().union(*FAULTS.values()) | elsewhere == set(CHECKS)
 
 
 def test_an_id_known_to_this_process_alone_is_not_found():
@@ -50,14 +51,14 @@ def test_an_id_known_to_this_process_alone_is_not_found():
 
 
 def test_without_an_oracle_the_oracle_is_skipped_with_a_reason():
-    report = check("lanterns:NoOracle-v0", quick=True)
+    report = check("faulty_lanterns:NoOracle-v0", quick=True)
     assert report.ok
     assert report.skipped == [{"name": "oracle", "why": "no oracle: solution() is not implemented for count"}]
 
 
 @pytest.mark.parametrize("env_id", ["CountsTurns-v0", "Unsteady-v0"])
 def test_a_refused_call_may_cost_a_turn_that_shows_and_what_is_said_to_be_unsteady_may_be(env_id):
-    report = check(f"lanterns:{env_id}", quick=True)
+    report = check(f"faulty_lanterns:{env_id}", quick=True)
     assert report.failed == []
     assert report.skipped == []
 
@@ -78,19 +79,19 @@ def test_numbers_may_count_the_turns_that_were_refused_and_nothing_else(words, s
 
 
 def test_seed_visible_false_allows_equal_starts():
-    report = check("lanterns:SeedInvisible-v0", quick=True)
+    report = check("faulty_lanterns:SeedInvisible-v0", quick=True)
     assert report.ok
     assert names(report.skipped) == {"seeds_differ", "splits"}
 
 
 def test_what_breaks_on_our_side_is_the_reason():
-    (finding,) = check("lanterns:BreaksInTheMiddle-v0", quick=True).failed
+    (finding,) = check("faulty_lanterns:BreaksInTheMiddle-v0", quick=True).failed
     assert finding["why"] == "InfraError: lamp_broke: the glass is cracked"
 
 
 @pytest.mark.parametrize("env_id", ["NeverStarts-v0", "StartsWithABug-v0"])
 def test_a_world_that_never_starts_fails_its_checks_and_raises_nothing(env_id):
-    report = check(f"lanterns:{env_id}", quick=True)
+    report = check(f"faulty_lanterns:{env_id}", quick=True)
     assert {"gymnasium", "same_seed", "oracle", "refused_calls", "turn_limit"} <= names(report.failed)
     # What needs no start is still judged.
     assert {"found", "docstring", "tools", "samples", "picklable"} <= set(report.passed)
@@ -116,7 +117,7 @@ def test_an_unknown_task_is_bad_input():
 
 
 def test_task_and_keywords_reach_the_environment():
-    report = check("lanterns:Picky-v0", task="count", kwargs={"max_turns": 5}, quick=True)
+    report = check("faulty_lanterns:Picky-v0", task="count", kwargs={"max_turns": 5}, quick=True)
     assert report.ok, report.failed
 
 

@@ -230,6 +230,15 @@ def test_episodes_that_were_finished_before_an_interrupt_are_kept(tmp_path, monk
         assert store.count(phase=phase) > 0
 
 
+def test_a_clumsy_demonstrator_clicks_on_elements_though_nothing_else_asks_for_them(tmp_path):
+    settings = {**RECIPE["warm_start"], "mistakes": 0.9, "grounding": False, "screen_reading": 0, "steps": 1}
+    quietly(tmp_path / "run", {"warm_start": settings, "train": {**RECIPE["train"], "steps": 1}})
+    with EpisodeStore(tmp_path / "run") as store:
+        shown = [episode for episode in store.episodes() if episode.phase == "warm_start"]
+    assert {turn.call["name"] for episode in shown for turn in episode.turns} == {"click"}
+    assert len({str(turn.call) for episode in shown for turn in episode.turns}) > 3
+
+
 def test_a_rubric_that_fails_in_training_is_told_in_one_line(tmp_path):
     mine = tmp_path / "mine.py"
     mine.write_text("def rubric(episode):\n    return 1 / 0\n")
