@@ -33,14 +33,15 @@ def play(
     Returns the JSON object of ``turngym play``. Interrupted, it leaves what was finished in the store.
     """
     entry = find(env_id)
-    if task is not None and task not in entry.task_names():
-        near = difflib.get_close_matches(task, entry.task_names(), n=1)
+    kwargs = dict(env_kwargs or {})
+    if task is not None and task not in (names := entry.task_names(**kwargs)):
+        near = difflib.get_close_matches(task, names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"`turngym list {env_id}` shows them"
         raise BadInput(f"unknown task {task!r} of {env_id}; {hint}")
     if policy not in BUILT_IN:
         raise BadInput(f"unknown policy {policy!r}; there is {', '.join(BUILT_IN)}")
     if policy == "oracle":
-        refuse_unsolved(env_id, task or (env_kwargs or {}).get("task"))
+        refuse_unsolved(env_id, [task or kwargs.get("task") or ""], kwargs)
     if out is not None:
         refuse_folder(out)
     began = time.monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,18 +114,20 @@ def built_in(name: str, space: ToolCallSpace, seed: int) -> CallPolicy:
     return policy
 
 
-def refuse_unsolved(env_id: str, task: str | None) -> None:
+def refuse_unsolved(env_id: str, tasks: Sequence[str], env_kwargs: Mapping[str, Any]) -> None:
     """Raise :class:`BadInput` where the oracle would be asked for a task that it cannot solve.
 
-    Without a task one is drawn from the seed, so every task must have an oracle.
+    A task without a name is drawn from the seed, so every task must have an oracle.
     """
     entry = find(env_id)
-    names, solved = entry.task_names(), entry.solved_tasks()
-    if task is None and set(solved) < set(names):
-        have = f"{len(solved)} of the {len(names)} tasks of {env_id} have an oracle"
-        raise BadInput(f"{have}: choose one of them (--task, or environment.task of a recipe)")
-    if task is not None and task not in solved:
-        raise BadInput(f"task {task!r} of {env_id} has no oracle; there is one for {', '.join(solved)}")
+    names, solved = entry.task_names(**env_kwargs), entry.solved_tasks(**env_kwargs)
+    for task in tasks:
+        if not task and set(solved) < set(names):
+            have = f"{len(solved)} of the {len(names)} tasks of {env_id} have an oracle"
+            raise BadInput(f"{have}: choose one of them (--task, or environment.task of a recipe)")
+        if task and task not in solved:
+            there = f"there is one for {', '.join(solved)}" if solved else "none of its tasks has one"
+            raise BadInput(f"task {task!r} of {env_id} has no oracle; {there}")
 
 
 def draw_tasks(names: Sequence[str], count: int, *words: object, split: Split = "train") -> list[Task]:

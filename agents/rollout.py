@@ -218,7 +218,6 @@ def stream(
     free = set(range(pool.size))
     ready: list[int] = []
     over: list[tuple[int, Episode]] = []
-    version = policy.version
 
     def begin(slot: int, live: _Live) -> None:
         free.remove(slot)
@@ -228,7 +227,7 @@ def stream(
     def finish(slot: int, stop: StopReason, failure: InfraFailure | None = None) -> None:
         live = slots.pop(slot)
         free.add(slot)
-        over.append((live.number, _episode(live, pool, policy.name, version, phase, step, stop, failure)))
+        over.append((live.number, _episode(live, pool, policy, phase, step, stop, failure)))
         if failure is not None and live.attempt < retries:
             todo.add(_Live(live.start, live.number, live.attempt + 1))
         if (following := todo.following(slot)) is not None:
@@ -240,8 +239,7 @@ def stream(
             while todo and free:
                 begin(*todo.take(free))
         for reply in pool.replies():
-            stop = _receive(slots[reply.slot], reply)
-            if stop is None:
+            if (stop := _receive(slots[reply.slot], reply)) is None:
                 ready.append(reply.slot)
             else:
                 finish(reply.slot, stop, reply.infra_error)
@@ -316,8 +314,7 @@ def _episode_id(live: _Live) -> str:
 def _episode(
     live: _Live,
     pool: EnvPool,
-    policy: str,
-    version: int,
+    policy: Policy,
     phase: str,
     step: int,
     stop: StopReason,
@@ -334,8 +331,8 @@ def _episode(
         truncated=stop not in TERMINAL,
         stop_reason=stop,
         infra_error=failure,
-        policy=policy,
-        policy_version=version,
+        policy=policy.name,
+        policy_version=policy.version,
         phase=phase,
         step=step,
         group=live.start.group,

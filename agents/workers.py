@@ -28,7 +28,9 @@ from turngym.envs.spaces import LONGEST_REASON
 LOOK_AHEAD = 64
 """Starts among which one is looked for that fits the page of a free slot."""
 
-COMMAND_SECONDS = 60.0
+COMMAND_SECONDS = 300.0
+"""Longest wait for a worker's next reply: more than environments of ours wait by themselves, for a page to load (10 s),
+for a judge (60 s), for a site to start, twice (240 s). Theirs cost one episode, this one those of all slots."""
 START_SECONDS = 120.0
 
 
@@ -103,9 +105,13 @@ class EnvPool:
         """Carry out a call in a slot."""
         self._send(slot, ("step", call))
 
-    def try_out(self, task: Task) -> None:
-        """Start a task and throw it away: what cannot be started, or has no hints to give, is refused now."""
-        self.reset(0, task)
+    def try_out(self, tasks: Iterable[Task]) -> None:
+        """Start tasks and throw them away: what cannot be started, or has no hints to give, is refused now."""
+        free = list(range(self.size))
+        for task in tasks:
+            if not free:
+                free = [reply.slot for reply in self.replies()]
+            self.reset(free.pop(), task)
         while self.waiting:
             self.replies()
 

@@ -70,6 +70,8 @@ class TurnEnv(gym.Env[Observation, ToolCall]):
             raise BadInput(f"max_turns must be an integer of at least 1, got {max_turns!r}")
         self.render_mode = render_mode
         self._max_turns = max_turns
+        self.asked_split: Split | None = None
+        """The split that this reset asked for, over the constructor's."""
         self._task: Task | None = None
         self._turn = 0
         self._began = 0.0
@@ -131,7 +133,9 @@ class TurnEnv(gym.Env[Observation, ToolCall]):
         options = options or {}
         if unknown := options.keys() - {"task", "split"}:
             raise BadInput(f"unknown reset option {min(unknown)!r}; there is task and split")
-        wanted = options.get("task")
+        wanted, self.asked_split = options.get("task"), options.get("split")
+        if self.asked_split is not None:
+            refuse_split(self.asked_split)
         if not isinstance(wanted, Task | str | None):
             raise BadInput(f"reset option 'task' must be a name or a Task, got {wanted!r}")
         task = wanted if isinstance(wanted, Task) else self.find_task(wanted, self.np_random)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,27 +24,34 @@ class Entry:
     entry_point: str
     """``module:Class``, imported only when an environment is made."""
     tasks: str
-    """``module:function`` that lists the task names."""
+    """``module:function`` that lists the task names. Of the environment's keywords and ``split`` it is given those that
+    it has parameters for."""
     missing: str = ""
     """``module:function`` that returns the one command that makes the environment ready here, or None if it is; empty
     where an environment that is installed is ready."""
     nondeterministic: bool = False
     kwargs: dict[str, Any] = field(default_factory=dict)
     solved: str = ""
-    """``module:function`` that lists the tasks with an oracle; empty where all have one."""
+    """``module:function`` that lists the tasks with an oracle, as ``tasks`` does; empty where all have one."""
 
-    def task_names(self) -> list[str]:
-        """List the names of this environment's tasks."""
-        return list(load(self.tasks)())
+    def task_names(self, **kwargs: Any) -> list[str]:
+        """List the names of the tasks of an environment that is made with ``kwargs``, of a ``split`` if it is given."""
+        return _listed(self.tasks, kwargs)
 
-    def solved_tasks(self) -> list[str]:
-        """List the names of the tasks that have an oracle."""
-        return list(load(self.solved or self.tasks)())
+    def solved_tasks(self, **kwargs: Any) -> list[str]:
+        """List the names of those that have an oracle."""
+        return _listed(self.solved or self.tasks, kwargs)
 
     def what_is_missing(self) -> str | None:
         """Return the command that makes this environment ready here, or None if it is ready."""
         answer: str | None = load(self.missing)() if self.missing else None
         return answer
+
+
+def _listed(target: str, kwargs: dict[str, Any]) -> list[str]:
+    names = load(target)
+    known = inspect.signature(names).parameters
+    return list(names(**{key: value for key, value in kwargs.items() if key in known}))
 
 
 _ENTRIES: dict[str, Entry] = {}

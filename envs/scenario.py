@@ -38,17 +38,28 @@ PLACES = ("instruction", "page", "turn")
 PLACE = re.compile(r"\{(\w+)\}")
 
 
+ALL = ("all",)
+"""``environment.tasks`` where it says ``all``."""
+
+
 class EnvironmentBlock(BaseModel):
     """``environment``: an id, and any keyword that the environment's constructor takes."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     id: str
     tasks: tuple[str, ...] = ()
-    """Several tasks in place of ``task``: each group attempts one, and all get equal shares of whatever is done."""
+    """Several tasks in place of ``task``, or ``all`` that the environment lists: each group attempts one, and all get
+    equal shares of whatever is done."""
 
-    @property
-    def task_names(self) -> tuple[str, ...]:
-        """The tasks to choose from; one that is empty where the environment draws one from the seed."""
+    @field_validator("tasks", mode="before")
+    @classmethod
+    def _all(cls, value: Any) -> Any:
+        return ALL if value == "all" else value
+
+    def task_names(self, split: Split = "train") -> tuple[str, ...]:
+        """Return the tasks of a split to choose from; one that is empty where the environment draws one itself."""
+        if self.tasks == ALL:
+            return tuple(find(self.id).task_names(**self.kwargs, split=split))
         return self.tasks or (str(self.kwargs.get("task") or ""),)
 
     @property
@@ -327,11 +338,13 @@ def _check_kwargs(block: EnvironmentBlock, where: str) -> None:
             raise BadInput(f"{where}: unknown key 'environment.{key}'{nearest(key, known)}")
     if block.tasks and "task" in block.kwargs:
         raise BadInput(f"{where}: environment.task and environment.tasks are both set; one of them is enough")
-    if repeated := [task for task in block.tasks if block.tasks.count(task) > 1]:
-        raise BadInput(f"{where}: environment.tasks: {repeated[0]!r} is there twice")
     key = "tasks" if block.tasks else "task"
-    wanted = [task for task in (*block.tasks, block.kwargs.get("task")) if task is not None]
-    known = entry.task_names() if wanted and entry.what_is_missing() is None else wanted
+    wanted = block.tasks or (block.kwargs.get("task"),)
+    if repeated := [task for task in wanted if wanted.count(task) > 1]:
+        raise BadInput(f"{where}: environment.tasks: {repeated[0]!r} is there twice")
+    if wanted in (ALL, (None,)) or entry.what_is_missing() is not None:
+        return
+    known = entry.task_names(**block.kwargs)
     for task in wanted:
         if task not in known:
             near = difflib.get_close_matches(str(task), known, n=1)

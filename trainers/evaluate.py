@@ -119,7 +119,8 @@ def evaluate(
         whom = {"checkpoint": checkpoint and str(checkpoint), "policy": policy, "api": api, "model": model}
         recipe = scenario.model_copy(update={"evaluate": settings}).model_dump(mode="json")
         keep = None if out is None else recorder(out, {**recipe, "eval": whom}, stack)
-        found = held_out(pool, acting(pool), scenario.environment.task_names, settings, phase="eval", keep=keep)
+        tasks = scenario.environment.task_names(settings.split)
+        found = held_out(pool, acting(pool), tasks, settings, phase="eval", keep=keep)
     answer = {**found, "run": None if out is None else str(out)}
     if out is not None:
         with disk_errors(out):
@@ -141,8 +142,8 @@ def _acting(
         if policy not in BUILT_IN:
             raise BadInput(f"unknown policy {policy!r}; there is {', '.join(BUILT_IN)}")
         if policy == "oracle":
-            for task in scenario.environment.task_names:
-                refuse_unsolved(scenario.environment.id, task or None)
+            where = scenario.environment
+            refuse_unsolved(where.id, where.task_names(settings.split), where.kwargs)
         return lambda pool: built_in(policy, pool.action_space, scenario.seed)
     refuse_unknown(scenario.policy)
     if checkpoint is not None:

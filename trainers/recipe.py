@@ -47,16 +47,15 @@ def train(scenario: Scenario, *, out: Path, resume: bool = False, report: Say = 
     rubric = guarded(load_rubric(scenario.train.rubric), str(scenario.train.rubric))
     hints: tuple[str, ...] = ()
     if scenario.warm_start is not None:
-        for task in scenario.environment.task_names:
-            refuse_unsolved(scenario.environment.id, task or None)
+        where = scenario.environment
+        refuse_unsolved(where.id, where.task_names(), where.kwargs)
         settings = scenario.warm_start
         asks_for_elements = settings.grounding or settings.screen_reading > 0 or settings.mistakes > 0
         hints = ("solution", "elements") if asks_for_elements else ("solution",)
     keep_freed_memory()
     torch.manual_seed(scenario.seed)
     with PeakMemory() as peak, pool_of(scenario, hints) as pool:
-        for task in scenario.environment.task_names:
-            pool.try_out(Task(task, seed=0))
+        pool.try_out(Task(task, seed=0) for task in scenario.environment.task_names())
         with Run(out, scenario, resume=resume, began=began) as run:
             vlm, saved = _model(scenario, run, pool, resume, report)
             summary = _reinforce(scenario, run, pool, vlm, rubric, saved, report)
@@ -103,7 +102,7 @@ def _demonstrate(scenario: Scenario, run: Run, pool: EnvPool, report: Say) -> li
         return []
     count = scenario.warm_start.episodes
     report(f"the oracle solves {count} tasks")
-    tasks = draw_tasks(scenario.environment.task_names, count, scenario.seed, "warm start")
+    tasks = draw_tasks(scenario.environment.task_names(), count, scenario.seed, "warm start")
     starts = [Start(f"warm_start-{number:05d}", task) for number, task in enumerate(tasks)]
     solver = ClumsyOracle(pool.action_space, scenario.warm_start.mistakes, scenario.seed)
     episodes = rollout(pool, solver, starts, phase="warm_start", keep=run.keep)
@@ -150,7 +149,7 @@ def _warm_up(scenario: Scenario, run: Run, pool: EnvPool, vlm: VLM, demonstratio
 def _check(scenario: Scenario, run: Run, pool: EnvPool, policy: LanguagePolicy, step: int) -> float:
     """Return sampled success on the training split."""
     assert scenario.warm_start is not None
-    names, count = scenario.environment.task_names, scenario.warm_start.check_episodes
+    names, count = scenario.environment.task_names(), scenario.warm_start.check_episodes
     starts = [
         Start(f"check-{step:05d}-{number:04d}", task)
         for number, task in enumerate(draw_tasks(names, count, scenario.seed, "check", step))
@@ -168,7 +167,7 @@ def _reinforce(
     saved: dict[str, Any] | None,
     report: Say,
 ) -> dict[str, Any]:
-    tasks, name = scenario.environment.task_names, scenario.policy.model
+    tasks, name = scenario.environment.task_names(scenario.evaluate.split), scenario.policy.model
     pool.ask()
     policy = language_policy(scenario, vlm, pool, name=name, temperature=None)
     examiner = language_policy(scenario, vlm, pool, name=name, temperature=scenario.evaluate.temperature)
@@ -280,7 +279,7 @@ def _practise(
             progress.vlm,
             policy,
             pool,
-            scenario.environment.task_names,
+            scenario.environment.task_names(),
             settings,
             state,
             rubric=rubric,

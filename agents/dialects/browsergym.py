@@ -1,7 +1,8 @@
 """BrowserGym's dialect: one call a turn, such as ``click('12')`` or ``fill('12', 'text')``, in a code fence or not.
 
 Elements go by their number in quotes, positions through ``mouse_...`` and ``keyboard_...``. Beyond BrowserGym, ``fill``
-takes ``enter=True`` and ``tab_close`` a tab's number; a tool that it has no function for goes by its own name.
+takes ``enter=True`` and ``tab_close`` a tab's number; a tool that it has no function for goes by its own name. What
+BrowserGym has and this has not is told what does it instead.
 
 Source: Le Sellier De Chezelles et al., The BrowserGym Ecosystem for Web Agent Research, 2024.
 """
@@ -105,6 +106,16 @@ ACTIONS: dict[str, Action] = {
 }
 """BrowserGym's functions, with their parameters in order."""
 
+INSTEAD = {
+    "press": "keyboard_press('Enter') presses where the focus is, which click('12') and fill('12', 'x') move",
+    "focus": "click('12') moves the focus",
+    "check": "click('12') does it",
+    "uncheck": "click('12') does it",
+    "drag_and_drop": "mouse_drag_and_drop(1, 2, 3, 4) takes positions",
+    "upload_file": "files are not uploaded here",
+}
+"""BrowserGym's functions that no tool carries out, and what does it instead."""
+
 FORMS: dict[str, Callable[[Values], str]] = {
     "wait": lambda got: spell("noop"),
     "click_element": lambda got: spell("click", _bid(got)),
@@ -187,6 +198,8 @@ def _read(text: str) -> ToolCall:
 def _meaning(call: Call) -> ToolCall:
     action = ACTIONS.get(call.name)
     if action is None or _is_own(call):
+        if call.name in INSTEAD and (call.positional or "bid" in call.named or "from_bid" in call.named):
+            raise Malformed(f"there is no {call.name} of elements: {INSTEAD[call.name]}")
         if call.positional:
             raise Malformed(f"there is no {call.name} with arguments that have no name")
         return {"name": call.name, "arguments": call.named}

@@ -15,6 +15,7 @@ from PIL import Image as Pictures
 from turngym.envs.browser import chromium
 from turngym.envs.browser.keyboard import MODIFIERS, split
 from turngym.envs.browser.protocol import (
+    EVALUATIONS,
     FLUSH,
     LOAD_SECONDS,
     NOWHERE,
@@ -31,6 +32,7 @@ from turngym.envs.browser.protocol import (
     answers,
     host_of,
     is_down,
+    is_gone,
     not_loaded,
 )
 from turngym.envs.types import Image, InfraError
@@ -54,14 +56,10 @@ REASON_SECONDS = 0.5
 """Longest wait for the reason that a page stays where it is, seconds."""
 STOP_SECONDS = 2.0
 """Longest wait for loading to stop when told to, seconds."""
-EVALUATIONS = 4
-"""Documents that a script is tried in."""
 BLANK = "/turngym-blank"
 """Path of an empty page that every host has; no server is asked for it."""
 STORAGE = "file_systems,indexeddb,local_storage,websql,service_workers,cache_storage,storage_buckets"
 """Kinds of storage that do not outlast an episode."""
-GONE = ("navigated or closed", "context was destroyed", "Cannot find context", "Cannot find default execution context")
-"""What the browser says of a script whose document went away under it."""
 
 
 class DevToolsContext:
@@ -107,15 +105,21 @@ class DevToolsContext:
         """
         with self.browser.lock:
             self._blank = None
+            pages = list(self.pages.values())
+            for page in pages[1:]:
+                page.close()
             origins = [f"{scheme}://{host}" for scheme in ("http", "https") for host in self.hosts or ()]
-            for number, page in enumerate(list(self.pages.values())):
-                # What a page stores belongs to its origin, and is reached from a page alone.
-                for origin in origins if number == 0 else ():
-                    page.command("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": STORAGE})
-                if number == 0 and len(self.hosts or ()) == 1 and page.empty(origins[0]):
-                    self._blank = page
+            for kept in pages[:1]:
+                stays = len(self.hosts or ()) == 1 and kept.empty(origins[0])
+                if not stays:
+                    kept.goto("about:blank")
+                # What was stored is reached from a page alone, and a page may store as long as it is shown.
+                for origin in origins:
+                    kept.command("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": STORAGE})
+                if stays:
+                    self._blank = kept
                 else:
-                    page.close()
+                    kept.close()
             self.browser.call("Storage.clearCookies", {"browserContextId": self._id})
 
     def close(self) -> None:
@@ -226,7 +230,7 @@ class DevToolsPage:
                 try:
                     return _value(self._browser.call(*_evaluate(js), self._session))
                 except InfraError as error:
-                    if not self._guarded or not any(words in error.message for words in GONE):
+                    if not self._guarded or not is_gone(error.message):
                         raise
                     self._wait_until_loaded(LOAD_SECONDS)
         raise InfraError("page_error", "the page never stays long enough to be asked")
@@ -304,8 +308,8 @@ class DevToolsPage:
         """Leave nothing in a page of that origin but the process that draws it; False if it is somewhere else."""
         if not self._url.startswith(origin + "/"):
             return False
-        self.evaluate("sessionStorage.clear(), window.name = '', 0")
         self.goto(origin + BLANK)  # in the same process; what the old document does at its end, it does now
+        self.evaluate("sessionStorage.clear(), window.name = '', 0")
         self.command("Page.resetNavigationHistory")
         self.happenings()
         return self._url == origin + BLANK

@@ -17,6 +17,7 @@ from playwright.sync_api import TimeoutError as TookTooLong
 
 from turngym.envs.browser import chromium
 from turngym.envs.browser.protocol import (
+    EVALUATIONS,
     LOAD_SECONDS,
     NOWHERE,
     Cookie,
@@ -32,6 +33,7 @@ from turngym.envs.browser.protocol import (
     answers,
     host_of,
     is_down,
+    is_gone,
     not_loaded,
 )
 from turngym.envs.types import Image, InfraError
@@ -189,7 +191,7 @@ class PlaywrightPage:
             if not self._guarded or is_down(why):
                 raise not_loaded(url, why) from None
             self._page.wait_for_timeout(START_MS)  # what aborted it is told after it
-            if len(self._happenings) == before:
+            if len(self._happenings) == before and not self._unreachable:
                 self.note("failed", f"{url} ({why})")
 
     def go(self, steps: int) -> bool:
@@ -210,7 +212,14 @@ class PlaywrightPage:
 
     def evaluate(self, js: str) -> Any:
         """Return the JSON value of a JavaScript expression."""
-        return self._browser.do(lambda: self._page.evaluate(js))
+        for _ in range(EVALUATIONS):
+            try:
+                return self._browser.do(lambda: self._page.evaluate(js))
+            except InfraError as error:
+                if not self._guarded or not is_gone(error.message):
+                    raise
+                self.settle(LOAD_SECONDS)
+        raise InfraError("page_error", "the page never stays long enough to be asked")
 
     def perform(self, events: Sequence[Event]) -> None:
         """Let ``events`` happen; return when the page has handled all of them."""

@@ -26,6 +26,11 @@ LOAD_SECONDS = 10.0
 LAUNCH_TIMEOUT = 90.0
 """Longest wait for a browser to start, seconds: longer, for machines that are busy starting many."""
 
+EVALUATIONS = 4
+"""Documents, one after the other, that a script is tried in."""
+GONE = ("navigated or closed", "context was destroyed", "Cannot find context", "Cannot find default execution context")
+"""What a browser says of a script whose document went away under it."""
+
 NOWHERE = "http://127.0.0.1:9"
 """A proxy that is not there: the way of a context to all hosts that are not allowed."""
 FLUSH = (
@@ -109,8 +114,16 @@ def not_loaded(url: str, why: str) -> InfraError:
 
 
 def is_down(why: str) -> bool:
-    """Whether Chromium's word for a failure is about who serves a page, rather than about the page."""
-    return any(word in why for word in ("CONNECTION", "EMPTY_RESPONSE", "ADDRESS", "TIMED_OUT"))
+    """Whether Chromium's word for a failure is about who serves a page, rather than about the page.
+
+    A proxy that is not there is how other hosts are kept away: nobody is down.
+    """
+    return "PROXY" not in why and any(word in why for word in ("CONNECTION", "EMPTY_RESPONSE", "ADDRESS", "TIMED_OUT"))
+
+
+def is_gone(why: str) -> bool:
+    """Whether Chromium's word for a script's failure is that its document went away under it."""
+    return any(words in why for words in GONE)
 
 
 def answers(url: str) -> bool:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -37,30 +37,74 @@ class SiteTask:
     oracle: tuple[Mapping[str, Any], ...] = ()
 
 
+TaskFile = str | Mapping[str, str]
+"""The path of a task file, or one for each split."""
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+
 class Catalogue:
-    """The tasks there are, by name: of a WebArena file, or, without one, of the sites that ship with TurnGym."""
+    """The tasks there are, by name: of WebArena files, or, without any, of the sites that ship with TurnGym.
 
-    def __init__(self, file: str | None) -> None:
-        if file is not None and not isinstance(file, str | Path):
-            raise BadInput(f"task_file must be the path of a task file, got {file!r}")
-        self._file = None if file is None else Path(file)
-        self._read = {} if self._file is None else {str(task.task_id): task for task in load(self._file)}
-        self.names: list[str] = list(self._read) or own_tasks()
+    In a file for both splits, a task that has a ``split`` is of that alone, and the others are of both.
+    """
 
-    def check(self, name: str) -> None:
+    def __init__(self, file: TaskFile | None) -> None:
+        self._files = _by_split(file)
+        tasks = {path: load(path) for path in set(self._files.values())}
+        self._read: dict[Split, dict[str, WebTask]] = {
+            split: {str(task.task_id): task for task in tasks[path] if len(tasks) > 1 or _is_of(task, split)}
+            for split, path in self._files.items()
+        }
+        """Tasks of files by split and name."""
+
+    def names(self, split: Split | None = None) -> list[str]:
+        """List the names, of a split or of both; :class:`BadInput` where a file has none."""
+        if not self._files:
+            return own_tasks()
+        splits = SPLITS if split is None else (split,)
+        names = list(dict.fromkeys(name for one in splits for name in self._read[one]))
+        if not names:
+            raise BadInput(f"{self._files[splits[0]]}: there is no task of the split {split!r}")
+        return names
+
+    def solved(self, split: Split | None = None) -> list[str]:
+        """List the names of the tasks with an oracle."""
+        if not self._files:
+            return own_tasks()
+        rows = [self._read[one] for one in (SPLITS if split is None else (split,))]
+        return [
+            name for name in self.names(split) if any(name in row and row[name].extra.get("oracle") for row in rows)
+        ]
+
+    def check(self, name: str, split: Split | None = None) -> None:
         """Raise :class:`BadInput` for a name that there is not."""
-        if name not in self.names:
-            where = f"{self._file}: there is no task" if self._file else "unknown web site task"
-            raise BadInput(f"{where} {name!r}{nearest(str(name), self.names)}")
+        names = self.names(split)
+        if name not in names:
+            file = self._files.get(split or "train")
+            where = f"{file}: there is no task" if file else "unknown web site task"
+            raise BadInput(f"{where} {name!r}{nearest(str(name), names)}")
 
     def make(self, name: str, rng: np.random.Generator, split: Split) -> SiteTask:
         """Return the task of that name; one of our own is drawn with ``rng`` from the rows of a split."""
-        self.check(name)
-        if self._file is not None:
-            return _prepared(self._read[name], self._file)
+        self.check(name, split)
+        if self._files:
+            return _prepared(self._read[split][name], self._files[split])
         site, _, template = name.partition(".")
         data = _generator(site).generate(rng, template, split)
         return _prepared(parse(data, name)[0], None)
+
+
+def _by_split(file: TaskFile | None) -> dict[Split, Path]:
+    """Return the file of each split; none where there is none."""
+    files = file if isinstance(file, Mapping) else {} if file is None else dict.fromkeys(SPLITS, file)
+    sound = all(isinstance(path, str | Path) for path in files.values()) and set(files) in (set(), set(SPLITS))
+    if not sound or (file is not None and not files):
+        raise BadInput(f"task_file must be the path of a task file, or one for train and one for test, got {file!r}")
+    return {split: Path(files[split]) for split in SPLITS if split in files}
+
+
+def _is_of(task: WebTask, split: Split) -> bool:
+    return bool(task.extra.get("split", split) == split)
 
 
 def own_tasks() -> list[str]:

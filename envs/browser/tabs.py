@@ -16,6 +16,7 @@ SCRIPT = "".join(
     for name in ("network.js", "page.js", "elements.js")
 )
 SCRIPT += f"window.turngymElements?.configure({{most: {MOST_ELEMENTS}}});"
+"""Runs in every document before its own scripts; see the three."""
 STEP_MS = 1000
 """Time that passes in the page in front with every action, milliseconds."""
 SLICES = 4
@@ -39,6 +40,11 @@ WORDS: Mapping[str, str] = {
     "failed": "Error: this could not be shown: {}",
 }
 """What the agent is told of what happened, by its kind."""
+
+
+def script_from(now: float) -> str:
+    """Return :data:`SCRIPT` for documents that believe it to be ``now``, seconds since 1970, when they load."""
+    return f"window.turngymStart = {now * 1000:.0f};{SCRIPT}"
 
 
 def pass_time(page: Page) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -15,11 +16,20 @@ from turngym.envs.browser.pool import Backend
 from turngym.envs.browser.protocol import Browser, Context, Cookie, host_of
 from turngym.envs.browser.sight import Sight
 from turngym.envs.browser.site_oracle import Script
-from turngym.envs.browser.site_tasks import SiteTask
+from turngym.envs.browser.site_tasks import SiteTask, TaskFile
 from turngym.envs.browser.sites import SITES, Instance
-from turngym.envs.browser.tabs import MOST_ELEMENTS, MOST_TABS, SCRIPT, Tabs
+from turngym.envs.browser.tabs import MOST_ELEMENTS, MOST_TABS, SCRIPT, Tabs, script_from
 from turngym.envs.browser.view import View, image_size_of
-from turngym.envs.browser.webarena import HELPERS, ChatJudge, Judge, PageViewer, evaluate, fill, start_urls
+from turngym.envs.browser.webarena import (
+    HELPERS,
+    ChatJudge,
+    Judge,
+    PageViewer,
+    evaluate,
+    fill,
+    http_status,
+    start_urls,
+)
 from turngym.envs.core import Outcome, Refused, TurnEnv, refuse_split
 from turngym.envs.spaces import ToolCallSpace, observation_space
 from turngym.envs.types import BadInput, Element, Image, InfraError, Split, StopReason, Task, ToolCall
@@ -40,8 +50,10 @@ class WebSiteEnv(TurnEnv):
     (django-oscar), ``wiki`` (MediaWiki) and ``tracker`` (Trac), installed by ``turngym sites install``. Every
     environment has running copies of its own; a reset puts their pristine databases back. Or on sites of yours, with
     WebArena's task files unchanged: ``task_file="test.json", addresses={"__SHOPPING__": "http://localhost:7770"}``.
-    Pages reach the task's sites and nothing else. Time stands still on the sites, and in the page but for a second
-    with every call that acts on it. Of a storage state the cookies are taken, not what pages stored themselves.
+    These sites are shared by all who use them, and nothing puts them back: what one episode writes the next one finds.
+    Pages reach the task's sites and nothing else. Time stands still on our sites, and in the page but for a second
+    with every call that acts on it; on yours a page's time begins with the reset's. Of a storage state the cookies are
+    taken, not what pages stored themselves.
 
     ## Action Space
     ``click(x, y)``, ``double_click(x, y)``, ``drag(x, y, to_x, to_y)``, ``type(text)``, ``press(key)``,
@@ -73,7 +85,8 @@ class WebSiteEnv(TurnEnv):
     then scores 0.
 
     ## Arguments
-    ``task`` (``shop.price``, ... or a ``task_id`` of ``task_file``; default: drawn from the seed), ``task_file``,
+    ``task`` (``shop.price``, ... or a ``task_id`` of ``task_file``; default: drawn from the seed), ``task_file`` (one,
+    or ``{"train": ..., "test": ...}``; in one, a task that has a ``split`` is of that alone, the others of both),
     ``addresses`` (of your own sites, by placeholder), ``judge``, ``level`` (0), ``split``, ``max_turns``,
     ``image_size=(width, height)``, ``observation`` and ``backend`` (``"devtools"`` or ``"playwright"``).
 
@@ -85,7 +98,7 @@ class WebSiteEnv(TurnEnv):
         self,
         *,
         task: str | None = None,
-        task_file: str | None = None,
+        task_file: TaskFile | None = None,
         addresses: Mapping[str, str] | None = None,
         judge: str | None = None,
         level: int = 0,
@@ -129,7 +142,7 @@ class WebSiteEnv(TurnEnv):
         """Return the task of that name, of the constructor, or drawn from ``rng``."""
         name = wanted if wanted is not None else self._name
         if name is None:
-            names = self._catalogue.names
+            names = self._catalogue.names(self.asked_split or self._split)
             name = names[int(rng.spawn(1)[0].integers(len(names)))]
         self._catalogue.check(name)
         return Task(id=name, split=self._split, max_turns=site_tasks.MAX_TURNS)
@@ -163,6 +176,7 @@ class WebSiteEnv(TurnEnv):
                 return self._end(str(call["arguments"]["text"]))
             with self._sight.timed("page"):
                 self._do(call, tabs, current)
+            self._refuse_dead(current)
             result = current.public(tabs.told())
             self._see()
         except InfraError:
@@ -224,9 +238,9 @@ class WebSiteEnv(TurnEnv):
             if number:
                 self._tabs.open()
             self._tabs.goto(url)
-            told = self._tabs.told()
-            if "Error:" in told or "still loading" in told:
-                raise InfraError("site_down", f"the start page {url} is not there: {told}")
+            told, status = self._tabs.told(), http_status(self._tabs.page)
+            if "Error:" in told or "still loading" in told or status >= 500:
+                raise InfraError("site_down", f"the start page {url} is not there: {told or f'HTTP {status}'}")
         self._tabs.switch(0)
         self._see()
 
@@ -237,6 +251,8 @@ class WebSiteEnv(TurnEnv):
     def _checked(self, found: SiteTask, addresses: Mapping[str, str], hosts: Sequence[str]) -> tuple[str, ...]:
         """Return the start pages; :class:`BadInput` for a task that could not be begun or judged here."""
         where = f"task {self._where(found)}"
+        if found.web.require_reset and self._given:
+            raise BadInput(f"{where}: require_reset: expected false, nothing resets sites at addresses of yours")
         if found.web.geolocation is not None:
             raise BadInput(f"{where}: geolocation: expected null, pages here are nowhere")
         urls = start_urls(found.web, addresses)
@@ -266,7 +282,9 @@ class WebSiteEnv(TurnEnv):
             self._drop()
             self._browser = pool.shared_browser(self._backend or pool.default_backend())
         if hosts not in self._contexts:
-            self._contexts[hosts] = self._browser.new_context(VIEWPORT, SCRIPT, hosts=hosts)
+            # Sites that are not ours have the real time, by which they make cookies that are to last.
+            script = script_from(time.time()) if self._given else SCRIPT
+            self._contexts[hosts] = self._browser.new_context(VIEWPORT, script, hosts=hosts)
         return self._contexts[hosts]
 
     def _pristine(self, name: str) -> Instance:
@@ -312,8 +330,15 @@ class WebSiteEnv(TurnEnv):
         ]
         self._told = current.public("\n".join([*where, self._sight.tell()]).rstrip("\n"))
 
+    def _refuse_dead(self, current: _Current) -> None:
+        """Raise :class:`InfraError` if a copy of a site has ended: what it should have answered is nobody's failure."""
+        for name in current.found.sites:
+            if name in self._sites and not self._sites[name].alive:
+                raise InfraError("site_down", f"{name}: its process ended")
+
     def _end(self, text: str) -> Outcome:
         tabs, current = self._open()
+        self._refuse_dead(current)
         verdict = evaluate(
             current.found.web, current.private(text), PageViewer(tabs.page), self._judge, current.addresses, HELPERS
         )
@@ -412,9 +437,14 @@ def judge_of(text: str | None) -> Judge | None:
     return ChatJudge(url, model)
 
 
-def task_names() -> list[str]:
-    """List the tasks of the sites that ship with TurnGym."""
-    return site_tasks.own_tasks()
+def task_names(task_file: TaskFile | None = None, split: Split | None = None) -> list[str]:
+    """List the tasks of a file, or of the sites that ship with TurnGym; of both splits where none is named."""
+    return site_tasks.Catalogue(task_file).names(split)
+
+
+def solved_tasks(task_file: TaskFile | None = None, split: Split | None = None) -> list[str]:
+    """List those that have an oracle."""
+    return site_tasks.Catalogue(task_file).solved(split)
 
 
 def missing() -> str | None:

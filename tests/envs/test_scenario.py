@@ -1,11 +1,12 @@
 """Scenarios: shipped ones are valid, and bad ones are refused with the key and the nearest valid one."""
 
+import json
 import re
 
 import pytest
 import yaml
 
-from turngym.envs import BadInput
+from turngym.envs import BadInput, find
 from turngym.envs.scenario import Scenario, nearest, parse, read, shipped
 
 ENVIRONMENT = {"id": "turngym/MiniWoB-v0", "task": "click-color"}
@@ -172,13 +173,33 @@ def test_keywords_that_a_constructor_passes_on_to_its_bases(monkeypatch):
         assert f"unknown key 'environment.{key}'" in said
 
 
+def test_all_tasks_are_those_of_the_environment_as_it_is_made(tmp_path):
+    every = parse({"name": "m", "environment": {"id": "turngym/MiniWoB-v0", "tasks": "all"}}, "h")
+    assert every.environment.task_names() == tuple(find("turngym/MiniWoB-v0").task_names())
+    scored = {"eval_types": ["string_match"], "reference_answers": {"exact_match": "x"}}
+    rows = [{"task_id": n, "sites": [], "start_url": "__A__", "intent": "Say x", "eval": scored} for n in range(5)]
+    for split, some in (("train", rows[:3]), ("test", rows[2:])):
+        (tmp_path / f"{split}.json").write_text(json.dumps(some))
+    environment = {
+        "id": "turngym/WebSite-v0",
+        "task_file": {split: str(tmp_path / f"{split}.json") for split in ("train", "test")},
+        "addresses": {"__A__": "http://localhost:1"},
+    }
+    block = parse({"name": "m", "environment": {**environment, "tasks": "all"}}, "h").environment
+    assert (block.task_names(), block.task_names("test")) == (("0", "1", "2"), ("2", "3", "4"))
+    assert parse({"name": "m", "environment": {**environment, "tasks": ["1", "4"]}}, "h")
+    if find("turngym/WebSite-v0").what_is_missing() is None:
+        said = refusal(lambda: parse({"name": "m", "environment": {**environment, "task": "9"}}, "h"))
+        assert "environment.task: there is no '9' in turngym/WebSite-v0" in said
+
+
 def test_several_tasks(recipe):
     path = recipe("name: mine\nenvironment: {id: turngym/MiniWoB-v0, tasks: [click-test, click-color]}\n")
     scenario = read(path)
-    assert scenario.environment.task_names == ("click-test", "click-color")
+    assert scenario.environment.task_names() == ("click-test", "click-color")
     assert scenario.environment.kwargs == {}
-    assert parse({"name": "m", "environment": ENVIRONMENT}, "h").environment.task_names == ("click-color",)
-    assert parse({"name": "m", "environment": {"id": ENVIRONMENT["id"]}}, "h").environment.task_names == ("",)
+    assert parse({"name": "m", "environment": ENVIRONMENT}, "h").environment.task_names() == ("click-color",)
+    assert parse({"name": "m", "environment": {"id": ENVIRONMENT["id"]}}, "h").environment.task_names() == ("",)
     for tasks, says in (
         ("[click-colr]", "environment.tasks: there is no 'click-colr' in .*; did you mean 'click-color'"),
         ("[click-test, click-test]", "environment.tasks: 'click-test' is there twice"),

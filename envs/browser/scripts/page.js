@@ -4,7 +4,9 @@
 // not at all.
 (() => {
   'use strict';
-  const START = Date.UTC(2024, 0, 15, 9, 0, 0);  // what the page believes to be now when it loads, milliseconds
+  // What the page believes to be now when it loads, milliseconds.
+  const START = window.turngymStart ?? Date.UTC(2024, 0, 15, 9, 0, 0);
+  delete window.turngymStart;
   const FRAME = 16;  // milliseconds between two frames
   const LIMIT = 100000;  // callbacks in one advance; a page that schedules more is looping
 

@@ -5,7 +5,7 @@ from turngym.envs.browser.webarena.evaluators import Part, Verdict, evaluate
 from turngym.envs.browser.webarena.helpers import HELPERS, Call, Helper
 from turngym.envs.browser.webarena.judge import ChatJudge, ExactJudge, Judge
 from turngym.envs.browser.webarena.tasks import Check, Eval, ProgramCheck, WebTask, load, parse, start_urls
-from turngym.envs.browser.webarena.viewer import PageViewer, Viewer
+from turngym.envs.browser.webarena.viewer import PageViewer, Viewer, http_status
 
 __all__ = [
     "HELPERS",
@@ -24,6 +24,7 @@ __all__ = [
     "WebTask",
     "evaluate",
     "fill",
+    "http_status",
     "load",
     "parse",
     "start_urls",

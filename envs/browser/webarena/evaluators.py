@@ -1,5 +1,14 @@
 """Scoring: what a task's file asks for, checked part by part on the answer and the page; the score is the product.
 
+WebArena and WebArena-Lite score alike but for this, and each task is scored by its own benchmark's rules:
+
+* ``must_include``: where a reference of one word has to be a word of the text, and not only a part of one. WebArena: in
+  an answer, where it is one letter and the only reference. WebArena-Lite: everywhere;
+* ``url_match``: "GOLD in PRED" compares the parts of an address in WebArena, its letters in WebArena-Lite; without a
+  ``url_note`` it is the rule in WebArena, and "EXACT" is in WebArena-Lite;
+* ``fuzzy_match``: a language model judges each reference by itself in WebArena, all at once in WebArena-Lite and of a
+  page.
+
 Where upstream's scorers differ from each other or from what a file plainly says, this is what holds here:
 
 * every check that a file lists counts (upstream looks at the first kind under ``required_contents`` only);
@@ -12,6 +21,7 @@ Where upstream's scorers differ from each other or from what a file plainly says
 from __future__ import annotations
 
 import html
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -102,11 +112,12 @@ class _Attempt:
 
     def string_match(self) -> Iterator[Part]:
         for check in self.task.eval.answers:
-            yield from self._hold(check, f"string_match.{check.kind}", self.answer, as_word=len(check.values) == 1)
+            yield from self._hold(check, f"string_match.{check.kind}", self.answer, of_page=False)
 
     def url_match(self) -> Iterator[Part]:
         gold = fill(self.task.eval.reference_url, self.addresses, self._where("reference_url"))
-        rule = matching.is_at if self.task.eval.url_note == "EXACT" else matching.is_within
+        within = matching.has_part if self.task.lite else matching.is_within
+        rule = matching.is_at if self.task.eval.url_note == "EXACT" else within
         evidence = f"{_short(gold)} {self.task.eval.url_note} {_short(self.last_url)}"
         yield Part("url_match", float(rule(gold, self.last_url)), evidence)
 
@@ -120,24 +131,26 @@ class _Attempt:
 
     # What a text has to satisfy ------------------------------------------------------------------------------------
 
-    def _hold(self, check: Check, name: str, text: str | None, as_word: bool = False) -> Iterator[Part]:
+    def _hold(self, check: Check, name: str, text: str | None, of_page: bool = True) -> Iterator[Part]:
         values = [fill(value, self.addresses) for value in check.values]
-        together = check.kind in ("exact_match", "one_of", "unachievable")  # of several, any one will do
+        together = check.kind in ("exact_match", "one_of", "unachievable", "fuzzy_match")
         for index, value in enumerate([ALTERNATIVE.join(values)] if together else values):
             number = "" if together else f".{index}"
             if text is None:
                 yield Part(name + number, 0.0, f"{_short(value)}: there is nothing to look at")
                 continue
-            score = self._measure(check.kind, values if together else [value], text, as_word)
+            score = self._measure(check.kind, values if together else [value], text, of_page, len(values) == 1)
             yield Part(name + number, score, f"{check.kind} {_short(value)} of {_short(text)}")
 
-    def _measure(self, kind: str, values: list[str], text: str, as_word: bool) -> float:
-        alternatives = [one for value in values for one in value.split(ALTERNATIVE)]
+    def _measure(self, kind: str, values: list[str], text: str, of_page: bool, alone: bool) -> float:
+        choices = [value.split(ALTERNATIVE) for value in values]
+        alternatives = [one for choice in choices for one in choice]
         match kind:
             case "exact_match":
                 return float(any(matching.equals(value, text) for value in values))
             case "must_include":
-                return float(any(matching.includes(one, text, as_word=as_word) for one in alternatives))
+                letters = alone and not of_page
+                return float(any(self._includes(one, text, letters) for one in alternatives))
             case "must_exclude":
                 return float(matching.excludes(values[0], text))
             case "one_of":
@@ -145,12 +158,22 @@ class _Attempt:
             case "required_values":
                 return float(any(matching.satisfies(one, text) for one in alternatives))
             case "fuzzy_match":
-                return max(_sound(self.judge.fuzzy_match(text, one, self.task.intent)) for one in alternatives)
+                return max(self._judged(text, list(one), of_page) for one in itertools.product(*choices))
             case "unachievable":
                 if matching.equals(NOT_ACHIEVABLE, text):
                     return 1.0
                 return _sound(self.judge.ua_match(text, self.task.eval.string_note, self.task.intent))
         raise ValueError(kind)
+
+    def _judged(self, text: str, references: list[str], of_page: bool) -> float:
+        together = of_page or self.task.lite
+        return _sound(
+            self.judge.fuzzy_match(text, [", ".join(references)] if together else references, self.task.intent)
+        )
+
+    def _includes(self, reference: str, text: str, letters: bool) -> bool:
+        as_word = self.task.lite or (letters and len(matching.clean(reference)) == 1)
+        return matching.includes(reference, text, as_word=as_word)
 
     # Where to look -------------------------------------------------------------------------------------------------
 

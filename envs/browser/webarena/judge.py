@@ -9,27 +9,24 @@ import re
 import unicodedata
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from turngym.envs.types import BadInput, InfraError
 
-REQUEST_SECONDS = 120.0
+REQUEST_SECONDS = 60.0
 """Longest wait for a verdict."""
 
 
 class Judge(Protocol):
     """Both verdicts are in [0, 1]; :class:`turngym.envs.InfraError` where there is none."""
 
-    def fuzzy_match(self, pred: str, reference: str, question: str) -> float:
-        """Whether an answer to a question says what the reference says, in whatever words."""
+    def fuzzy_match(self, pred: str, references: Sequence[str], question: str) -> float:
+        """Whether an answer to a question says what all references say, in whatever words."""
 
     def ua_match(self, pred: str, reference: str, question: str) -> float:
         """Whether the reason given for a task that cannot be done is the true one (the reference)."""
-
-
-MOST_WORDS = 50
-"""Words of an answer in whose items a reference is looked for."""
 
 
 class ExactJudge:
@@ -38,25 +35,20 @@ class ExactJudge:
     Words are what stands between white space. They are compared without case, the encoding of accents, and the
     punctuation around them; all else counts: ``3.5`` is not ``35``, ``$5`` is not ``5``, ``C++`` is not ``C``.
 
-    * ``fuzzy_match``: the reference is the answer, or one of the items that the answer lists, or several of them one
-      after the other. Items end with a line, with ``,``, ``;`` or ``:`` before white space, and with ``and``: each
-      reference of a list is judged on its own against the one answer, which says all of them. ``It is not Ada`` does
-      not say ``Ada``, and nor does ``It is Ada``: for wordings there are judges that read. An answer of more than
-      :data:`MOST_WORDS` words is none: a whole page says everything.
+    * ``fuzzy_match``: the answer lists what the references list, in any order, and nothing else: an answer that names
+      all there is names what is right, too. Items end with a line, with ``,``, ``;`` or ``:`` before white space, and
+      with ``and``. ``It is Ada`` does not say ``Ada``, and nor does ``It is not Ada``: for wordings there are judges
+      that read.
     * ``ua_match``: the reason has the same words as the reference, and no others.
 
     A reference without words matches nothing.
     """
 
-    def fuzzy_match(self, pred: str, reference: str, question: str) -> float:
-        """1 if the reference is the answer or a part of its list, else 0."""
-        sought, given = _items(reference), _items(pred)
-        starts = range(len(given) - len(sought) + 1)
-        return float(
-            len(sought) > 0
-            and sum(map(len, given)) <= MOST_WORDS
-            and any(given[i : i + len(sought)] == sought for i in starts)
-        )
+    def fuzzy_match(self, pred: str, references: Sequence[str], question: str) -> float:
+        """1 if the answer's items are the references' items, else 0."""
+        sought = [_items(reference) for reference in references]
+        listed = sorted(item for items in sought for item in items)
+        return float(bool(listed) and all(sought) and listed == sorted(_items(pred)))
 
     def ua_match(self, pred: str, reference: str, question: str) -> float:
         """1 if both have the same words, else 0."""
@@ -92,9 +84,10 @@ class ChatJudge:
         self._model = model
         self._timeout = timeout
 
-    def fuzzy_match(self, pred: str, reference: str, question: str) -> float:
-        """1 if the model finds that the answer says what the reference says, else 0."""
-        return self._verdict(FUZZY, {"question": question, "reference": reference, "answer": pred})
+    def fuzzy_match(self, pred: str, references: Sequence[str], question: str) -> float:
+        """1 if the model finds of each reference that the answer says what it says, else 0."""
+        cases = ({"question": question, "reference": reference, "answer": pred} for reference in references)
+        return float(all(self._verdict(FUZZY, case) for case in cases))
 
     def ua_match(self, pred: str, reference: str, question: str) -> float:
         """1 if the model finds that the reason given is the true one, else 0."""

@@ -43,16 +43,15 @@ def equals(reference: str, text: str) -> bool:
 def includes(reference: str, text: str, *, as_word: bool = False) -> bool:
     """Whether the text contains the reference.
 
-    With ``as_word``, a reference of one character has to be a word of the text: ``3`` is not in ``1934``.
+    With ``as_word``, a reference that is a single word has to be a word of the text: ``13`` is not in ``1934 or 130``.
     """
     sought, text = clean(reference), clean(text)
-    return sought in (words(text) if as_word and len(sought) == 1 else text)
+    return sought in (words(text) if as_word and len(words(sought)) == 1 else text)
 
 
 def excludes(reference: str, text: str) -> bool:
     """Whether the text does not contain the reference: a single word not as a word, anything longer not at all."""
-    sought, text = clean(reference), clean(text)
-    return sought not in (words(text) if len(words(sought)) == 1 else text)
+    return not includes(reference, text, as_word=True)
 
 
 def is_inequality(text: str) -> bool:
@@ -92,8 +91,13 @@ def is_at(gold: str, url: str) -> bool:
     return _address(url) in [_address(one) for one in gold.split(ALTERNATIVE)]
 
 
+def has_part(gold: str, url: str) -> bool:
+    """Whether an address contains one of those in ``gold`` to the letter ("GOLD in PRED" of WebArena-Lite)."""
+    return any(_address(one) in _address(url) for one in gold.split(ALTERNATIVE))
+
+
 def is_within(gold: str, url: str) -> bool:
-    """Whether an address contains one of those in ``gold`` ("GOLD in PRED").
+    """Whether an address contains one of those in ``gold`` by its parts ("GOLD in PRED" of WebArena).
 
     Host and path of one of them have to be a part of the address's; each query key that any of them names has to have
     one of the values that they give it. Fragments do not count.

@@ -22,7 +22,9 @@ from turngym.envs.types import BadInput
 
 EVAL_TYPES = ("string_match", "url_match", "program_html")
 RULES = ("GOLD in PRED", "EXACT")
-"""What ``url_note`` may say; the first is the default."""
+"""What ``url_note`` may say; the first is WebArena's default, the second WebArena-Lite's."""
+LATER_KEYS = frozenset({"old_task_id", "overall_difficulty"})
+"""Keys of every task of WebArena-Lite and of VisualWebArena, and of none of WebArena."""
 NOT_ACHIEVABLE = "N/A"
 
 Object = dict[str, Any]
@@ -34,7 +36,7 @@ class Check:
 
     kind: str
     """``exact_match`` (any of ``values``), ``must_include`` (each, or one of its alternatives), ``must_exclude``
-    (each), ``one_of``, ``required_values`` (each inequality), ``fuzzy_match`` (each, by a judge), or
+    (each), ``one_of``, ``required_values`` (each inequality), ``fuzzy_match`` (all, by a judge), or
     ``unachievable``: the text is "N/A", or gives the reason that is in the task's ``string_note``, by a judge."""
     values: tuple[str, ...]
 
@@ -84,6 +86,8 @@ class WebTask:
     intent_template_id: int | None = None
     instantiation_dict: Mapping[str, Any] = field(default_factory=dict)
     require_reset: bool = False
+    lite: bool = False
+    """Whether it is scored by WebArena-Lite's rules, which are VisualWebArena's: it has one of :data:`LATER_KEYS`."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Keys that are not WebArena's, as they stand in the file."""
 
@@ -174,14 +178,15 @@ class _At:
 
 
 def _task(row: Object, at: _At) -> WebTask:
-    known = {name for name in WebTask.__dataclass_fields__ if name != "extra"}
+    known = {name for name in WebTask.__dataclass_fields__ if name not in ("extra", "lite")}
+    lite = not LATER_KEYS.isdisjoint(row)
     sites = at.read(row, "sites", list)
     task = WebTask(
         task_id=at.read(row, "task_id", int),
         sites=(at / "sites").texts(sites) if sites else (),
         start_url=at.read(row, "start_url", str),
         intent=at.read(row, "intent", str),
-        eval=_eval(at.read(row, "eval", dict), at / "eval"),
+        eval=_eval(at.read(row, "eval", dict), at / "eval", RULES[1 if lite else 0]),
         require_login=at.read(row, "require_login", bool, False),
         storage_state=at.read(row, "storage_state", str, None),
         geolocation=at.read(row, "geolocation", dict, None),
@@ -189,6 +194,7 @@ def _task(row: Object, at: _At) -> WebTask:
         intent_template_id=at.read(row, "intent_template_id", int, None),
         instantiation_dict=at.read(row, "instantiation_dict", dict, {}),
         require_reset=at.read(row, "require_reset", bool, False),
+        lite=lite,
         extra={key: value for key, value in row.items() if key not in known},
     )
     for key, value in (("start_url", task.start_url), ("intent", task.intent)):
@@ -199,13 +205,13 @@ def _task(row: Object, at: _At) -> WebTask:
     return task
 
 
-def _eval(row: Object, at: _At) -> Eval:
+def _eval(row: Object, at: _At, rule: str) -> Eval:
     types = (at / "eval_types").texts(at.read(row, "eval_types", list))
     for index, kind in enumerate(types):
         if kind not in EVAL_TYPES:
             raise (at / "eval_types" / index).fault(f"unknown eval_type {kind!r}; known are {', '.join(EVAL_TYPES)}")
     known = {name for name in Eval.__dataclass_fields__ if name not in ("extra", "answers")} | {"reference_answers"}
-    url_note = at.read(row, "url_note", str, RULES[0]) if "url_match" in types else RULES[0]
+    url_note = at.read(row, "url_note", str, rule) if "url_match" in types else rule
     if url_note not in RULES:
         raise (at / "url_note").fault(f"unknown rule {url_note!r}; known are {', '.join(RULES)}")
     return Eval(
@@ -252,9 +258,7 @@ def _checks(row: Object, at: _At, kinds: tuple[str, ...]) -> Iterator[Check]:
                     raise (here / index).fault(f"expected an inequality such as '>= 12', got {one[:60]!r}")
                 if key == "must_exclude" and ALTERNATIVE in one:
                     raise (here / index).fault(f"expected one text, got alternatives: {one[:60]!r}")
-            # Of an answer each is judged on its own, of a page all of them together, as upstream does.
-            together = key == "fuzzy_match" and not at.path.endswith("reference_answers")
-            yield Check(key, (", ".join(values),) if together else values)
+            yield Check(key, values)
 
 
 def _reference_url(row: Object, at: _At) -> str:

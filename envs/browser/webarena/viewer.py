@@ -29,7 +29,10 @@ class Viewer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PageViewer:
-    """Any backend's page, the one that a policy left, as a :class:`Viewer`. What does not open is our failure."""
+    """Any backend's page, the one that a policy left, as a :class:`Viewer`.
+
+    What does not open, not in time, or with a server's error (5xx) is our failure, not the policy's.
+    """
 
     page: Page
 
@@ -51,6 +54,17 @@ class PageViewer:
         self.page.happenings()
         self.page.goto(url)
         pass_time(self.page)
-        bad = [it for it in self.page.happenings() if it.kind in ("denied", "download", "failed")]
+        bad = [f"{it.kind} {it.text}" for it in self.page.happenings() if it.kind in NOT_OPENED]
+        if (status := http_status(self.page)) >= 500:
+            bad.append(f"HTTP {status}")
         if bad:
-            raise InfraError("page_error", f"cannot open {url} to judge it: {bad[0].kind} {bad[0].text}")
+            raise InfraError("page_error", f"cannot open {url} to judge it: {bad[0]}")
+
+
+NOT_OPENED = ("denied", "download", "failed", "slow")
+"""What may happen instead of a page."""
+
+
+def http_status(page: Page) -> int:
+    """Return the status that a page's document came with; 0 where there is none to know."""
+    return int(page.evaluate("performance.getEntriesByType('navigation')[0]?.responseStatus ?? 0"))

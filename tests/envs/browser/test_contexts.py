@@ -272,6 +272,8 @@ def test_a_context_that_is_reset_has_forgotten_everything(context, sites):
         kept = "localStorage.length + sessionStorage.length + history.length"
         assert page.evaluate(kept) == 2  # the blank page that a tab begins with, and this one
         page.evaluate("localStorage.setItem('a', 1), sessionStorage.setItem('a', 1), document.cookie = 'more=1', 0")
+        late = "() => { localStorage.setItem('late', 1); sessionStorage.setItem('late', 1); }"
+        page.evaluate(f"addEventListener('pagehide', {late}), 0")
         stored = "new Promise((done) => { indexedDB.open('a').onsuccess = () => done(indexedDB.databases()); })"
         assert len(page.evaluate(stored)) == 1
         context.new_page().goto(address)

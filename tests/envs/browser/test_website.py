@@ -72,6 +72,10 @@ class Shop(BaseHTTPRequestHandler):
                     "<script>alert('hi'); setTimeout(() => { o.innerText = 'in time'; }, 100);"
                     "fetch('/slow').then((got) => got.text()).then((text) => { t.innerText = text; });</script>"
                 )
+            case "/soon":
+                self._say("<p>soon</p><script>setTimeout(() => { location = '/lamp'; }, 500);</script>")
+            case "/broken":
+                self.send_error(503)
             case "/never":
                 self.server.over.wait(60)
             case _:
@@ -118,8 +122,8 @@ def make(shop, tmp_path):
     def make(*rows, **kwargs):
         file = tmp_path / "tasks.json"
         file.write_text(json.dumps(list(rows) or [row(1)]))
-        keywords = {"observation": "html", "addresses": {"__SHOPPING__": shop}} | kwargs
-        made.append(WebSiteEnv(task_file=str(file), **keywords))
+        keywords = {"task_file": str(file), "observation": "html", "addresses": {"__SHOPPING__": shop}} | kwargs
+        made.append(WebSiteEnv(**keywords))
         return made[-1]
 
     yield make
@@ -224,9 +228,21 @@ def test_leaving_the_sites_is_an_error_that_the_agent_sees(make, shop, backend):
     assert info["error"] == "'http://[/' is no address"
     *_, info = env.step(call("goto", url="http://a:b c/"))
     assert info["error"].startswith("http://a:b c/ is outside the allowed sites")
-    observation, *_ = env.step(call("click_element", element=number_of(env, "Elsewhere")))
-    assert "Error: http://example.com/offer is outside the allowed sites; the page stays." in observation["text"]
-    assert f"Page: {shop}/\n" in observation["text"]
+    for away in (call("click_element", element=number_of(env, "Elsewhere")), call("goto", url=f"{shop}/out")):
+        observation, *_, info = env.step(away)
+        assert info["infra_error"] is None
+        assert "Error: http://example.com/offer is outside the allowed sites; the page stays." in observation["text"]
+        assert f"Page: {shop}/\n" in observation["text"]
+
+
+@pytest.mark.parametrize("backend", ["devtools", "playwright"])
+def test_a_page_that_leaves_by_itself_is_followed(make, shop, backend):
+    env = make(backend=backend)
+    env.reset(seed=0)
+    observation, *_, info = env.step(call("goto", url=f"{shop}/soon"))
+    assert info["infra_error"] is None
+    assert "Green lamp" in observation["text"]
+    assert f"Page: {shop}/lamp\n" in observation["text"]
 
 
 @pytest.mark.parametrize("backend", ["devtools", "playwright"])
@@ -274,6 +290,9 @@ def test_a_task_that_could_not_be_begun_or_judged_is_refused_at_once(make):
         env.reset(seed=0)
     env = make(row(6, geolocation={"latitude": 1.0, "longitude": 2.0}))
     with pytest.raises(BadInput, match=r"^task 6: geolocation: expected null"):
+        env.reset(seed=0)
+    env = make(row(8, require_reset=True))
+    with pytest.raises(BadInput, match=r"^task 8: require_reset: expected false"):
         env.reset(seed=0)
     for steps, wrong in (
         ([{"click": "#a"}, {"clik": "#b"}], r"\[1\]: expected one of goto \(str\).*clik"),
@@ -338,6 +357,64 @@ def test_a_site_that_is_down_is_our_failure(make):
         env = make(addresses={"__SHOPPING__": f"http://127.0.0.1:{taken.getsockname()[1]}"})
         with pytest.raises(InfraError, match=r"^site_down: .*ERR_CONNECTION_REFUSED"):
             env.reset(seed=0)
+
+
+def looking_at(path, text):
+    look = {"url": path, "locator": "document.body.innerText", "required_contents": {"must_include": [text]}}
+    return {"eval_types": ["program_html"], "reference_answers": None, "reference_url": "", "program_html": [look]}
+
+
+@pytest.mark.parametrize(("path", "why"), [("broken", "HTTP 503"), ("endless", "slow")])
+def test_a_page_that_cannot_be_judged_is_our_failure(make, monkeypatch, path, why):
+    monkeypatch.setattr("turngym.envs.browser.devtools_page.LOAD_SECONDS", 0.5)
+    monkeypatch.setattr(tabs, "LOAD_SECONDS", 0.5)
+    env = make(row(1, eval=looking_at(f"__SHOPPING__/{path}", "lamp")))
+    env.reset(seed=0)
+    _, reward, terminated, truncated, info = env.step(call("answer", text="done"))
+    assert (reward, terminated, truncated, info["stop_reason"]) == (0.0, False, True, "infra_error")
+    assert why in info["infra_error"]["message"]
+
+
+def test_a_start_page_with_a_servers_error_is_our_failure(make):
+    env = make(row(1, start_url="__SHOPPING__/broken"))
+    with pytest.raises(InfraError, match=r"^site_down: the start page .*/broken is not there: HTTP 503"):
+        env.reset(seed=0)
+
+
+def test_on_sites_of_others_a_page_has_the_real_time(make, shop):
+    env = make()
+    env.reset(seed=0)
+    now = time.time()
+    assert abs(env._tabs.page.evaluate("Date.now()") / 1000 - now) < 60
+    kept = "document.cookie = 'kept=1; expires=' + new Date(Date.now() + 3600e3).toUTCString(), document.cookie"
+    assert env._tabs.page.evaluate(kept) == "kept=1"
+    assert "'undefined'" in repr(env._tabs.page.evaluate("typeof window.turngymStart"))
+
+
+def test_tasks_of_two_files_or_of_one_are_of_their_splits(make, tmp_path):
+    (tmp_path / "test.json").write_text(json.dumps([row(7, intent="Test it"), row(8, intent="Test it")]))
+    (tmp_path / "both.json").write_text(json.dumps([row(1, split="train"), row(2, split="test"), row(3)]))
+    (tmp_path / "train.json").write_text(json.dumps([row(7, intent="Learn it", oracle=[{"answer": "$12.50"}])]))
+    files = {split: str(tmp_path / f"{split}.json") for split in ("train", "test")}
+    both = str(tmp_path / "both.json")
+    assert website.task_names(files) == ["7", "8"]
+    assert website.task_names(files, "train") == website.solved_tasks(files) == ["7"]
+    assert website.task_names(both, "train") == ["1", "3"]
+    assert website.task_names(both, "test") == ["2", "3"]
+    assert website.solved_tasks(both) == []
+    env = make(task_file=files)
+    assert env.reset(seed=0)[1]["instruction"] == "Learn it"
+    assert [call["name"] for call in env.solution()] == ["answer"]
+    assert env.reset(seed=0, options={"task": "7", "split": "test"})[1]["instruction"] == "Test it"
+    drawn = {env.reset(seed=seed, options={"split": "test"})[1]["task"] for seed in range(8)}
+    assert drawn == {"7", "8"}
+    with pytest.raises(BadInput, match=r"train.json: there is no task '8'"):
+        env.reset(seed=0, options={"task": "8", "split": "train"})
+    with pytest.raises(BadInput, match="task_file must be the path of a task file, or one for train and one for test"):
+        make(task_file={"train": both})
+    (tmp_path / "both.json").write_text(json.dumps([row(1, split="train")]))
+    with pytest.raises(BadInput, match=r"both.json: there is no task of the split 'test'"):
+        make(task_file=both).reset(seed=0, options={"split": "test"})
 
 
 def test_evaluators_see_the_page_that_was_left_and_others(make, shop):

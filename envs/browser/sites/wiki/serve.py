@@ -35,7 +35,6 @@ POOL = 2
 ASSETS = re.compile(r"/(resources|skins)/[\w./-]+\.(svg|png|gif|css|js|jpg)")
 SCRIPTS = ("/load.php", "/api.php", "/rest.php")
 NOT_FOUND = (404, [("Content-Type", "text/plain")], b"no such file\n")
-NO_PHP = (502, [("Content-Type", "text/plain")], b"the process that worked on this died\n")
 Answer = tuple[int, list[tuple[str, str]], bytes]
 
 _pool = ""
@@ -184,7 +183,9 @@ class _Handler(BaseHTTPRequestHandler):
             try:
                 return _parse(fastcgi.ask(_pool, params, body))
             except OSError:  # the process that took it died: another can be asked what changes nothing
-                return NO_PHP if self.command == "POST" else _parse(fastcgi.ask(_pool, params, body))
+                if self.command == "POST":
+                    os._exit(1)  # nobody knows what has been saved: this copy is of no use to its episode any more
+                return _parse(fastcgi.ask(_pool, params, body))
 
     def _send(self, answer: Answer) -> None:
         status, headers, body = answer

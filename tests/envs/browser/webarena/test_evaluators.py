@@ -49,8 +49,8 @@ class Recording:
         self.verdicts = list(verdicts)
         self.asked = []
 
-    def fuzzy_match(self, pred, reference, question):
-        self.asked.append(("fuzzy", pred, reference, question))
+    def fuzzy_match(self, pred, references, question):
+        self.asked.append(("fuzzy", pred, list(references), question))
         return self.verdicts.pop(0)
 
     def ua_match(self, pred, reference, question):
@@ -58,22 +58,26 @@ class Recording:
         return self.verdicts.pop(0)
 
 
-def task(helpers=HELPERS, **evaluation):
+def task(helpers=HELPERS, lite=False, **evaluation):
     kinds = {"reference_answers": "string_match", "reference_url": "url_match", "program_html": "program_html"}
     evaluation.setdefault("eval_types", [kind for key, kind in kinds.items() if key in evaluation])
     row = {"task_id": 7, "sites": ["shop"], "start_url": "__SHOP__", "intent": "Do it", "eval": evaluation}
+    row |= {"old_task_id": 70} if lite else {}
     return parse(row, "f", helpers)[0]
 
 
-def answers(answer, judge=None, note="", **checks):
-    return evaluate(task(reference_answers=checks, string_note=note), answer, MemoryViewer(), judge)
+def answers(answer, judge=None, note="", lite=False, **checks):
+    row = task(lite=lite, reference_answers=checks, string_note=note)
+    return evaluate(row, answer, MemoryViewer(), judge)
 
 
-def page(viewer, url="last", locator="", judge=None, addresses=ADDRESSES, helpers=HELPERS, prep=None, **checks):
+def page(
+    viewer, url="last", locator="", judge=None, addresses=ADDRESSES, helpers=HELPERS, prep=None, lite=False, **checks
+):
     program = {"url": url, "locator": locator, "required_contents": checks}
     if prep is not None:
         program["prep_actions"] = prep
-    return evaluate(task(helpers, program_html=[program]), None, viewer, judge, addresses, helpers)
+    return evaluate(task(helpers, lite, program_html=[program]), None, viewer, judge, addresses, helpers)
 
 
 # Answers ----------------------------------------------------------------------------------------------------------
@@ -89,6 +93,7 @@ def page(viewer, url="last", locator="", judge=None, addresses=ADDRESSES, helper
         ({"must_include": "red"}, "a red kite", 1), ({"must_include": ["3"]}, "13", 0),
         ({"must_include": ["3"]}, "3!", 1),
         ({"must_include": ["3", "1"]}, "13", 1),  # the rule of words is for a single reference
+        ({"must_include": ["13"]}, "There are 130", 1),  # of one letter
         ({"must_include": ["65 |OR| 3"]}, "63", 0), ({"must_include": ["65 |OR| 3"]}, "it is 3", 1),
         ({"must_include": ["65 |OR| 3"]}, "165", 1), ({"must_include": ["a |OR| b", "c"]}, "b c", 1),
         ({"must_include": ["a |OR| b", "c"]}, "a b", 0),
@@ -131,14 +136,28 @@ def test_a_list_of_answers_is_met_by_any_one_of_them():
     assert evaluate(example, "Grace", MemoryViewer()).score == 0.0
 
 
-def test_each_reference_is_put_to_the_judge_and_the_verdicts_multiplied():
-    judge = Recording(1.0, 0.5)
+@pytest.mark.parametrize(
+    ("checks", "answer", "score"),
+    [
+        ({"must_include": ["13"]}, "There are 130", 0), ({"must_include": ["13"]}, "There are 13.", 1),
+        ({"must_include": ["3", "1"]}, "13", 0), ({"must_include": ["65 |OR| 3"]}, "165", 0),
+        ({"must_include": ["red kite"]}, "tired kites", 1), ({"must_include": ["a11yproject.com", "design"]},
+         "a11yproject.com, design", 1), ({"must_include": ["39.64"]}, "It is $39.64.", 1),
+        ({"fuzzy_match": ["Ada", "Alan"]}, "Alan and Ada", 1), ({"fuzzy_match": ["N/A"]}, "N/A", 1),
+    ],
+)  # fmt: skip
+def test_answers_by_the_rules_of_webarena_lite(checks, answer, score):
+    assert answers(answer, lite=True, **checks).score == score
+
+
+def test_the_references_are_put_to_the_judge_one_by_one_or_in_webarena_lite_as_one():
+    judge = Recording(0.5, 1.0)
     verdict = answers("Both of them", judge, fuzzy_match=["Ada", "Alan"])
-    assert judge.asked == [("fuzzy", "Both of them", "Ada", "Do it"), ("fuzzy", "Both of them", "Alan", "Do it")]
-    assert verdict.score == 0.5
-    assert [(part.name, part.value) for part in verdict.parts] == [
-        ("string_match.fuzzy_match.0", 1.0),
-        ("string_match.fuzzy_match.1", 0.5),
+    assert [(part.name, part.value) for part in verdict.parts] == [("string_match.fuzzy_match", 0.5)]
+    assert answers("Both of them", judge, lite=True, fuzzy_match=["Ada", "Alan"]).score == 1.0
+    assert judge.asked == [
+        ("fuzzy", "Both of them", ["Ada", "Alan"], "Do it"),
+        ("fuzzy", "Both of them", ["Ada, Alan"], "Do it"),
     ]
 
 
@@ -160,7 +179,7 @@ def test_a_verdict_that_is_none_is_a_failure_of_the_judge(verdict):
 
 def test_a_judge_that_fails_is_no_score():
     class Broken(ExactJudge):
-        def fuzzy_match(self, pred, reference, question):
+        def fuzzy_match(self, pred, references, question):
             raise InfraError("judge", "gone")
 
     with pytest.raises(InfraError, match="judge: gone"):
@@ -182,6 +201,19 @@ def test_a_judge_that_fails_is_no_score():
 )  # fmt: skip
 def test_where_the_policy_ended(gold, url, note, score):
     row = task(reference_url=gold, **({} if note is None else {"url_note": note}))
+    assert evaluate(row, None, MemoryViewer(url), addresses=ADDRESSES).score == score
+
+
+@pytest.mark.parametrize(
+    ("gold", "url", "note", "score"),
+    [
+        ("__SHOP__/a?x=1", "http://shop/a?x=1&y=2", "GOLD in PRED", 1),
+        ("__SHOP__/a?x=1", "http://shop/a?y=2&x=1", "GOLD in PRED", 0),
+        ("__SHOP__/a", "http://shop/a?x=1", None, 0), ("__SHOP__/a", "http://shop/a/", None, 1),
+    ],
+)  # fmt: skip
+def test_where_the_policy_ended_by_the_rules_of_webarena_lite(gold, url, note, score):
+    row = task(lite=True, reference_url=gold, **({} if note is None else {"url_note": note}))
     assert evaluate(row, None, MemoryViewer(url), addresses=ADDRESSES).score == score
 
 
@@ -218,7 +250,7 @@ def test_an_address_that_is_not_given_is_named():
         ("<p>Blue lamp</p>", {"must_include": ["blue LAMP"]}, 1),
         ("<p>Blue lamp</p>", {"must_include": ["lamp", "oar"]}, 0),
         ("<p>Blue lamp</p>", {"must_include": ["oar |OR| lamp"]}, 1), ("<p>Blue lamp</p>", {"must_include": "lamp"}, 1),
-        ("13", {"must_include": ["3"]}, 1),  # no rule of words on pages
+        ("13", {"must_include": ["3"]}, 1),  # no rule of words on pages, but in WebArena-Lite: see below
         ("a &amp; b", {"must_include": ["a & b"]}, 1), ("a &amp; b", {"must_include": ["a &amp; b"]}, 1),
         ("x&#x200B;y", {"must_include": ["&#x200B;"]}, 1), ("xy", {"must_include": ["&#x200B;"]}, 0),
         (" 'Red' ", {"exact_match": "red"}, 1), ("red kite", {"exact_match": "red"}, 0),
@@ -229,8 +261,8 @@ def test_an_address_that_is_not_given_is_named():
         ("new", {"must_include": ["new"], "must_exclude": ["old"]}, 1),
         ("12", {"required_values": [">= 12"]}, 1), ("1,200", {"required_values": ["> 12", "< 1300"]}, 1),
         ("$12", {"required_values": ["> 1"]}, 0), ("Refund: 180", {"fuzzy_match": ["refund", "180"]}, 1),
-        ("refund", {"fuzzy_match": ["refund", "180"]}, 0), ("180, refund", {"fuzzy_match": ["refund", "180"]}, 0),
-        ("lovely chair", {"fuzzy_match": "fine chair |OR| lovely chair"}, 1),
+        ("refund", {"fuzzy_match": ["refund", "180"]}, 0), ("180, refund", {"fuzzy_match": ["refund", "180"]}, 1),
+        ("refund, 180, more", {"fuzzy_match": ["refund", "180"]}, 0),
         ("go to http://forum/f/1", {"must_include": ["__FORUM__/f/1"]}, 1), ("", {"exact_match": ""}, 1),
     ],
 )  # fmt: skip
@@ -238,18 +270,24 @@ def test_what_a_page_has_to_show(html, checks, score):
     assert page(MemoryViewer("http://shop/", {"http://shop/": html}), **checks).score == score
 
 
+def test_what_a_page_has_to_show_by_the_rules_of_webarena_lite():
+    viewer = MemoryViewer("http://shop/", {"http://shop/": "<p>13 tired kites</p>"})
+    assert page(viewer, lite=True, must_include=["3"]).score == 0.0
+    assert page(viewer, lite=True, must_include=["13 |OR| 3", "red kite"]).score == 1.0
+
+
 def test_a_task_without_an_answer_key_needs_no_answer_and_the_judge_sees_the_task():
     judge = Recording(1.0)
     viewer = MemoryViewer("http://shop/", {"http://shop/": "a &amp; b"})
     assert page(viewer, judge=judge, fuzzy_match=["__SHOP__ &lt;3"]).score == 1.0
-    assert judge.asked == [("fuzzy", "a & b", "http://shop <3", "Do it")]
+    assert judge.asked == [("fuzzy", "a & b", ["http://shop <3"], "Do it")]
 
 
 def test_a_page_that_says_it_cannot_be_done_is_a_page_like_any_other():
     judge = Recording(0.0)
     viewer = MemoryViewer("http://shop/", {"http://shop/": "N/A"})
     assert page(viewer, judge=judge, fuzzy_match="N/A").score == 0.0
-    assert judge.asked == [("fuzzy", "N/A", "N/A", "Do it")]
+    assert judge.asked == [("fuzzy", "N/A", ["N/A"], "Do it")]
 
 
 def test_last_is_wherever_the_page_is_by_then():
@@ -397,18 +435,18 @@ def test_the_score_is_the_product_and_one_part_of_zero_makes_it_zero():
     rng = random.Random(0)
     zeros = 0
     for _ in range(300):
-        verdicts = [rng.choice([0.0, 0.5, 1.0, 1.0]) for _ in range(rng.randint(1, 4))]
+        judged = rng.choice([0.0, 0.5, 1.0, 1.0])
         words = [rng.choice(["red", "oar"]) for _ in range(rng.randint(1, 3))]
         row = task(
-            reference_answers={"fuzzy_match": [f"r{i}" for i in range(len(verdicts))], "must_include": words},
+            reference_answers={"fuzzy_match": ["r"], "must_include": words},
             reference_url="__SHOP__/" + rng.choice("aab"),
         )
-        verdict = evaluate(row, "red", MemoryViewer("http://shop/a"), Recording(*verdicts), ADDRESSES)
+        verdict = evaluate(row, "red", MemoryViewer("http://shop/a"), Recording(judged), ADDRESSES)
         product = 1.0
         for part in verdict.parts:
             product *= part.value
         assert verdict.score == product
-        assert len(verdict.parts) == len(verdicts) + len(words) + 1
+        assert len(verdict.parts) == len(words) + 2
         if any(part.value == 0 for part in verdict.parts):
             zeros += 1
             assert verdict.score == 0.0

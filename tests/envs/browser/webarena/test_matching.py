@@ -6,6 +6,7 @@ from turngym.envs.browser.webarena.matching import (
     clean,
     equals,
     excludes,
+    has_part,
     includes,
     is_at,
     is_inequality,
@@ -55,13 +56,15 @@ def test_words(text, parts):
         ("3", "$3", True, True),
         ("3", "3,000", True, False),
         ("3", "4", False, False),
-        ("13", "There are 130", True, True),  # the rule is for single characters
+        ("13", "There are 130", True, False),
+        ("3-5", "1-3-5", True, False),
+        ("red kite", "bored kites, a tired kite", True, True),  # two words are sought as they stand
         ("'3'", "13", True, False),  # quotes do not make it longer
         ("Red", "a RED kite", True, True),
-        ("red", "bored", True, True),
+        ("red", "bored", True, False),
     ],
 )
-def test_a_single_character_has_to_be_a_word(reference, text, as_text, as_word):
+def test_a_single_word_has_to_be_a_word(reference, text, as_text, as_word):
     assert includes(reference, text) is as_text
     assert includes(reference, text, as_word=True) is as_word
 
@@ -139,3 +142,17 @@ def test_what_is_an_inequality():
 def test_addresses(gold, url, exact, within):
     assert is_at(gold, url) is exact
     assert is_within(gold, url) is within
+
+
+@pytest.mark.parametrize(
+    ("gold", "url", "is_part"),
+    [
+        ("http://h/a", "http://h/ab", True), ("http://h/a/", "http://h/a?x=1", True),
+        ("http://h/a", "https://h/a", False),
+        ("http://h/a?x=1&y=2", "http://h/a?x=1&y=2&z=3", True), ("http://h/a?x=1", "http://h/a?y=2&x=1", False),
+        ("http://h/a |OR| http://h/b", "http://h/b/c", True), ("http://localhost:7/a", "http://127.0.0.1:7/a", True),
+        ("http://h/a", "http://[broken/a", False),
+    ],
+)  # fmt: skip
+def test_addresses_by_their_letters(gold, url, is_part):
+    assert has_part(gold, url) is is_part

@@ -75,6 +75,9 @@ def test_a_note_is_read_and_a_rule_has_a_default():
     assert tasks[4].eval.string_note == "The shop has no fax number"
     assert tasks[6].eval.url_note == "GOLD in PRED"
     assert by_id("visual")[0].eval.url_note == "EXACT"
+    without = changed(PLACE, "eval.url_note", None)
+    (lite,) = parse({**without, "old_task_id": 3}, "f")
+    assert (lite.lite, lite.eval.url_note) == (True, "EXACT")
     assert parse(PLACE, "f")[0].eval.url_note == "GOLD in PRED"
     assert parse(changed(PLACE, "eval.url_note", None), "f")[0].eval.url_note == "GOLD in PRED"
 
@@ -85,6 +88,11 @@ def test_known_faults_of_published_files_are_tolerated():
     (example,) = load(FIXTURES / "example.json")
     assert example.eval.answers == (Check("exact_match", ("Grace Hopper", "Hopper")),)
     assert example.eval.program_html == ()  # no evaluator looks at it
+
+
+def test_whose_rules_hold_is_told_by_keys_of_the_later_benchmarks():
+    assert not any(task.lite for task in by_id("webarena").values())
+    assert all(task.lite for task in [*by_id("lite").values(), *by_id("visual").values()])
 
 
 def test_other_keys_are_kept():
