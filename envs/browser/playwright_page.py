@@ -113,9 +113,13 @@ class PlaywrightContext:
             self.browser.do(self.context.close)
             self._context = self.browser.do(self._renew)
             return
-        for number, page in enumerate(list(self.pages.values())):
-            for host in (self.hosts or ()) if number == 0 else ():
-                page.command("Storage.clearDataForOrigin", {"origin": f"http://{host}", "storageTypes": "all"})
+        pages = list(self.pages.values())
+        for page in pages[:-1]:
+            page.close()
+        for page in pages[-1:]:
+            page.goto("about:blank")  # a page may store as long as it is shown
+            for origin in (f"{scheme}://{host}" for scheme in ("http", "https") for host in self.hosts or ()):
+                page.command("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
             page.close()
         self.browser.do(lambda: self.context.clear_cookies())
 
