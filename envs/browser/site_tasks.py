@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 from turngym.envs.browser import site_oracle
 from turngym.envs.browser.protocol import Cookie
 from turngym.envs.browser.sites import SITES
+from turngym.envs.browser.sites.task_file import generator
 from turngym.envs.browser.webarena import WebTask, load, parse
 from turngym.envs.scenario import nearest
 from turngym.envs.types import BadInput, Split
@@ -90,7 +90,7 @@ class Catalogue:
         if self._files:
             return _prepared(self._read[split][name], self._files[split])
         site, _, template = name.partition(".")
-        data = _generator(site).generate(rng, template, split)
+        data = generator(site).generate(rng, template, split)
         return _prepared(parse(data, name)[0], None)
 
 
@@ -109,11 +109,7 @@ def _is_of(task: WebTask, split: Split) -> bool:
 
 def own_tasks() -> list[str]:
     """List the tasks of the sites that ship with TurnGym."""
-    return [f"{site}.{template}" for site in SITES for template in _generator(site).TEMPLATES]
-
-
-def _generator(site: str) -> Any:
-    return importlib.import_module(f"turngym.envs.browser.sites.{site}.tasks")
+    return [f"{site}.{template}" for site in SITES for template in generator(site).templates]
 
 
 def _prepared(web: WebTask, file: Path | None) -> SiteTask:

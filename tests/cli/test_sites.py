@@ -15,11 +15,12 @@ from typer.main import get_command
 
 from turngym.cli.app import app
 from turngym.envs.browser import sites
+from turngym.envs.browser.webarena import load
 
 from .conftest import Command
 
 GROUP = get_command(app).commands["sites"]
-COMMANDS = ["install", "list", "serve"]
+COMMANDS = ["install", "list", "serve", "tasks"]
 
 
 @pytest.fixture
@@ -61,6 +62,43 @@ def test_serving_what_is_not_installed_is_bad_input(nowhere: None, turngym: Comm
     said = turngym("sites", "serve", "shop")
     assert (said.code, said.out) == (2, "")
     assert said.err == "turngym: site 'shop' is not installed: run `turngym sites install shop`\n"
+
+
+def test_a_task_file_is_drawn_without_any_site_installed(nowhere: None, turngym: Command) -> None:
+    chosen = ["wiki", "tracker", "--count", "30", "--seed", "2", "--split", "test"]
+    said = turngym("sites", "tasks", *chosen, "--out", "some.json", "--json")
+    assert (said.code, json.loads(said.out), said.err) == (0, {"file": "some.json", "tasks": 30}, "")
+    tasks = load("some.json")
+    assert [task.task_id for task in tasks] == list(range(30))
+    assert {task.sites[0] for task in tasks} == {"wiki", "tracker"}
+    assert {task.extra["split"] for task in tasks} == {"test"}
+    assert turngym("sites", "tasks", "--count", "30", "--out", "all.json").out == "file: all.json (30 tasks)\n"
+    assert {task.sites[0] for task in load("all.json")} == set(sites.SITES)
+    turngym("sites", "tasks", "--count", "30", "--seed", "0", "--split", "train", "--out", "again.json")
+    assert Path("again.json").read_bytes() == Path("all.json").read_bytes()
+    assert sorted(path.name for path in Path().iterdir()) == ["again.json", "all.json", "some.json"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["shoppe", "--out", "new.json"], "unknown site 'shoppe': there are shop"),
+        (["shop"], "--out"),
+        (["--out", "there.json"], "there.json is there already"),
+        (["--out", "no/where.json"], "no/where.json: there is no folder no"),
+        (["--out", "new.json", "--count", "0"], "--count"),
+        (["wiki", "--out", "new.json", "--count", "100000"], "cannot draw 100000 tasks: split 'train' of wiki has "),
+        (["--out", "new.json", "--seed", "-1"], "--seed"),
+        (["--out", "new.json", "--split", "tset"], "split must be 'train' or 'test', got 'tset'"),
+    ],
+)
+def test_a_task_file_that_cannot_be_is_one_line(arguments: list[str], names: str, turngym: Command) -> None:
+    Path("there.json").write_text("mine")
+    said = turngym("sites", "tasks", *arguments)
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert said.err.startswith("turngym: ")
+    assert names in said.err
+    assert [(path.name, path.read_text()) for path in Path().iterdir()] == [("there.json", "mine")]
 
 
 def test_install_and_serve(turngym: Command) -> None:

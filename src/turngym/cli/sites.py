@@ -1,10 +1,12 @@
-"""``turngym sites install | list | serve``: the web applications that tasks are played on."""
+"""``turngym sites install | list | serve | tasks``: the web applications that tasks are played on."""
 
 from __future__ import annotations
 
 import sys
 import time
-from typing import Annotated
+from json import dumps
+from pathlib import Path
+from typing import Annotated, cast
 
 import typer
 from rich.console import Console
@@ -12,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from turngym.cli.output import Json, in_words, print_json, stdout_for_the_answer
+from turngym.envs.types import BadInput, Split
 
 SiteName = Annotated[str, typer.Argument(metavar="NAME", help="A site that `turngym sites list` shows.")]
 
@@ -22,10 +25,11 @@ def add_to(app: typer.Typer) -> None:
     sites.command(epilog="Example: turngym sites install shop")(install)
     sites.command("list", epilog="Example: turngym sites list")(list_all)
     sites.command(epilog="Example: turngym sites serve shop --port 8000")(serve)
+    sites.command(epilog="Example: turngym sites tasks wiki tracker --count 50 --out tasks.json")(tasks)
     app.add_typer(
         sites,
         name="sites",
-        help="Install, list and serve the web applications that tasks are played on.",
+        help="Install, list and serve the web applications that tasks are played on, and write task files.",
         epilog="Example: turngym sites list",
     )
 
@@ -79,6 +83,28 @@ def list_all(json: Json = False) -> None:
         ready = "yes" if row["ready"] else f"no: {row['missing']}"
         table.add_row(*(Text(in_words(row[key])) for key in ("name", "title", "placeholder")), Text(ready))
     Console().print(table)
+
+
+def tasks(
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The file to write. One that is there is left alone.")],
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Which sites. Default: all.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="How many tasks, in all.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal tasks.")] = 0,
+    split: Annotated[str, typer.Option(metavar="train|test", help="The two share no subject.")] = "train",
+    json: Json = False,
+) -> None:
+    """Write a task file in WebArena's format: different tasks drawn from what the sites hold, all kinds in turn."""
+    from turngym.agents.episodes.files import write_whole
+    from turngym.envs.browser import sites
+    from turngym.envs.browser.sites.task_file import draw
+
+    if out.exists():
+        raise BadInput(f"{out} is there already: choose another --out")
+    if not out.parent.is_dir():
+        raise BadInput(f"{out}: there is no folder {out.parent}")
+    drawn = draw(names or list(sites.SITES), count, seed, cast(Split, split))
+    write_whole(out, dumps(drawn, indent=2) + "\n")
+    print_json({"file": out, "tasks": len(drawn)}) if json else print(f"file: {out} ({len(drawn)} tasks)")
 
 
 def serve(

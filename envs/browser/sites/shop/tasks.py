@@ -325,5 +325,3 @@ GENERATOR = Generator(
         "not-sold": Template(lambda: [(name,) for name in parts.UNSOLD], _not_sold),
     },
 )
-TEMPLATES = GENERATOR.templates
-generate = GENERATOR.generate

@@ -387,5 +387,3 @@ GENERATOR = Generator(
         "unknown": Template(lambda: _cross(content.tickets(), NOTHING), _unknown),
     },
 )
-TEMPLATES = GENERATOR.templates
-generate = GENERATOR.generate

@@ -423,5 +423,3 @@ GENERATOR = Generator(
         "unknown": Template(lambda: [(town, what) for town in rows.TOWNS for what in _UNKNOWN], _unknown),
     },
 )
-TEMPLATES = GENERATOR.templates
-generate = GENERATOR.generate

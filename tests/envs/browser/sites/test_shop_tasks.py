@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from turngym.envs.browser.sites.shop import content
-from turngym.envs.browser.sites.shop.tasks import TEMPLATES, generate
+from turngym.envs.browser.sites.shop.tasks import GENERATOR
 from turngym.envs.types import BadInput
 
 SEEDS = range(12)
@@ -19,6 +19,7 @@ KEYS = {
     "sites", "task_id", "require_login", "storage_state", "start_url", "geolocation", "intent_template",
     "instantiation_dict", "intent", "intent_template_id", "require_reset", "eval",
 }  # fmt: skip
+TEMPLATES, generate = GENERATOR.templates, GENERATOR.generate
 PRODUCTS = {product.title: product for product in content.products()}
 
 
