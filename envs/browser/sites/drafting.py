@@ -134,10 +134,17 @@ def includes(*texts: str) -> dict[str, Any]:
     return {"must_include": list(texts)}
 
 
+def one_line(text: str) -> str:
+    """Return a text with single spaces for all white space, as :data:`ONE_LINE` does in a page."""
+    return " ".join(text.split())
+
+
 def check(path: str, locator: str, contents: Mapping[str, Any]) -> dict[str, Any]:
     """Require something of what a locator finds on a page."""
     return {"url": path, "locator": locator, "required_contents": dict(contents)}
 
 
+ONE_LINE = ".replace(/\\s+/g, ' ').trim()"
+"""JavaScript that goes behind a text, and does to it what :func:`one_line` does."""
 UNACHIEVABLE = {"fuzzy_match": "N/A"}
 """The answer to what cannot be done."""

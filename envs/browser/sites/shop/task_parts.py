@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from turngym.envs.browser.sites.drafting import Rows, Step
+from turngym.envs.browser.sites.drafting import ONE_LINE, Rows, Step
 from turngym.envs.browser.sites.shop import content
-from turngym.envs.browser.sites.shop.content import Product
+from turngym.envs.browser.sites.shop.content import Address, Product
 
 Lines = Sequence[tuple[Product, int]]
 """Products and how many of each."""
@@ -65,6 +65,12 @@ def in_lines(lines: Lines) -> str:
     return "; ".join(sorted(f"{product.title} x{quantity}" for product, quantity in lines))
 
 
+def in_book(addresses: Sequence[Address]) -> str:
+    """Return addresses in the United States as :data:`ADDRESSES` does."""
+    lines = [f"{it.first_name} {it.last_name} {it.line} {it.city} {it.state} {it.postcode}" for it in addresses]
+    return " | ".join(sorted(f"{line} United States" for line in lines))
+
+
 BASKET = (
     "[...document.querySelectorAll('.basket-items h3')].map(h => h.innerText.trim() + ' x' + "
     "h.closest('.row').querySelector('input[type=number]').value).sort().join('; ')"
@@ -79,7 +85,7 @@ STATUS = (
 )
 ORDERS = "[...document.querySelectorAll('.table td:first-child a')].length.toString()"
 WISHES = "[...document.querySelectorAll('td:nth-child(2) a')].map(a => a.innerText.trim()).sort().join('; ')"
-ADDRESSES = "[...document.querySelectorAll('address')].map(a => a.innerText.replace(/\\s+/g, ' ').trim()).join(' | ')"
+ADDRESSES = f"[...document.querySelectorAll('address')].map(a => a.innerText{ONE_LINE}).sort().join(' | ')"
 
 
 # Rows -------------------------------------------------------------------------------------------------------------

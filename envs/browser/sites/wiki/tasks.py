@@ -16,6 +16,7 @@ from turngym.envs.browser.sites.drafting import (
     check,
     exact,
     includes,
+    one_line,
 )
 from turngym.envs.browser.sites.wiki import content, rows
 
@@ -23,8 +24,10 @@ EDITORS = ("MarenHolt", "TobiasFinch")
 SEARCH = "#searchInput"
 SAVE = "#wpSave"
 WATCHED = "document.querySelector('textarea[name=wpTitles]').value.trim().split('\\n').sort().join('|')"
-BODY = "document.querySelector('#mw-content-text').innerText"
 HEADING = "document.querySelector('#firstHeading').innerText"
+FIRST_SAVED = "[...document.querySelectorAll('#pagehistory li')].pop().innerText"
+UNSIGNED = r".replace(/\s*-*\s*\[\[User:[^\n]*\(UTC\)\s*$/, '')"
+"""JavaScript that takes the signature from the end of a page: whoever writes on a discussion page may sign."""
 
 
 def path(title: str) -> str:
@@ -35,6 +38,27 @@ def path(title: str) -> str:
 def find(title: str) -> list[Step]:
     """Open a page by its name, in the search box."""
     return [{"fill": SEARCH, "text": title, "enter": True}]
+
+
+def act_on(title: str, action: str) -> str:
+    """Return the path of a form or list about a page: ``edit``, ``history``."""
+    return f"/index.php?title={path(title).removeprefix('/wiki/')}&action={action}"
+
+
+def source(title: str, text: str, first: str = "") -> dict[str, Any]:
+    """Require that a page's source is this text, whose categories come last.
+
+    White space does not count, nor where the categories are: whoever adds to the last section may write below them.
+    ``first`` is JavaScript that goes behind the source as it is saved.
+    """
+    categories_last = (
+        r".split(/(\[\[Category:.*?\]\])/)"
+        ".sort((a, b) => a.startsWith('[[Category:') - b.startsWith('[[Category:')).join(' ')"
+    )
+    tidy = categories_last + r".replace(/\s*(==+)\s*/g, ' $1 ').replace(/\s+/g, ' ')"
+    return check(
+        act_on(title, "edit"), f"document.querySelector('#wpTextbox1').value{first}{tidy}", exact(one_line(text))
+    )
 
 
 def plain(value: str) -> str:
@@ -161,37 +185,28 @@ SENTENCES = (
 )
 
 
-def _section_edit(article: content.Article, name: str, text: str) -> list[Step]:
-    """Open an article's section and save it with another text."""
+def _longer(article: content.Article, name: str, line: str) -> str:
+    """Return an article's source with one more line at the end of a section."""
+    section = f"== {name} ==\n{article.sections[name]}\n"
+    return content.wikitext(article).replace(section, f"{section}\n{line}\n")
+
+
+def _edit_section(article: content.Article, name: str, whole: str) -> list[Step]:
+    """Open an article's section and save it as it is in ``whole``, the article's source to be."""
     link = f"h2:has(#{name.replace(' ', '_')}) .mw-editsection a"
-    fill = {"fill": "#wpTextbox1", "text": f"== {name} ==\n{text}"}
-    return [*find(article.title), {"click": link}, fill, {"click": SAVE}]
-
-
-def _in_section(name: str) -> str:
-    """Return JavaScript for the text between a section's heading and the next."""
-    heading = f"it.querySelector('#{name.replace(' ', '_')}') !== null"
-    collect = f"it.tagName === 'H2' ? [{heading}, all[1]] : [all[0], all[1] + (all[0] ? it.innerText + ' ' : '')]"
-    return f"[...document.querySelector('.mw-parser-output').children].reduce((all, it) => {collect}, [false, ''])[1]"
+    section = whole[whole.index(f"== {name} ==") :].partition("\n== ")[0]
+    return [*find(article.title), {"click": link}, {"fill": "#wpTextbox1", "text": section}, {"click": SAVE}]
 
 
 def _sentence(article: content.Article, name: str, sentence: str, user: str) -> Draft:
-    old = article.sections[name]
+    whole = _longer(article, name, sentence)
     return Draft(
         "Add this sentence at the end of the section {{section}} of the article {{article}}: {{sentence}}",
         {"section": name, "article": article.title, "sentence": sentence},
-        [*_section_edit(article, name, f"{old}\n\n{sentence}"), {"answer": "done"}],
-        pages=[
-            check(path(article.title), _in_section(name), includes(sentence)),
-            check(path(article.title), BODY, includes(*_first_words(article))),
-        ],
+        [*_edit_section(article, name, whole), {"answer": "done"}],
+        pages=[source(article.title, whole)],
         user=user,
     )
-
-
-def _first_words(article: content.Article) -> list[str]:
-    """What must still be there: the article's title and its other headings."""
-    return [article.title, *list(article.sections)]
 
 
 NAMES = ("Agda Brenner", "Colm Hathaway", "Ines Marlow", "Oskar Tide", "Philippa Stoke", "Yannick Roe")
@@ -203,6 +218,7 @@ def _mayor(town: rows.Town, name: str, user: str) -> Draft:
     shown = article.facts["Mayor"]
     new = body.replace(f"mayor = {shown}", f"mayor = {name}").replace(f"The mayor is {shown}.", f"The mayor is {name}.")
     note = f"{name} is the new mayor."
+    talk = f"{_talk(town.name)}\n\n== New mayor ==\n{note}"
     return Draft(
         "{{town}} has a new mayor, {{name}}. Change the name in the fact sheet and in the section Government, then add "
         "a topic 'New mayor' to the discussion page of the article that says: {{note}}",
@@ -213,31 +229,23 @@ def _mayor(town: rows.Town, name: str, user: str) -> Draft:
             {"fill": "#wpTextbox1", "text": new},
             {"click": SAVE},
             {"click": "#ca-talk a"},
-            *([{"click": "#ca-addsection a"}] if _has_talk(town.name) else []),
-            {"fill": "#wpTextbox1", "text": note if _has_talk(town.name) else f"== New mayor ==\n{note}"},
-            *([{"fill": "#wpSummary", "text": "New mayor"}] if _has_talk(town.name) else []),
+            *([{"click": "#ca-addsection a"}] if _talk(town.name) else []),
+            {"fill": "#wpTextbox1", "text": note if _talk(town.name) else f"== New mayor ==\n{note}"},
+            *([{"fill": "#wpSummary", "text": "New mayor"}] if _talk(town.name) else []),
             {"click": SAVE},
             {"answer": "done"},
         ],
         pages=[
-            check(path(town.name), _sheet("Mayor"), exact(name)),
-            check(path(town.name), _in_section("Government"), includes(f"The mayor is {name}")),
-            check(path(f"Talk:{town.name}"), BODY, includes("New mayor", note)),
+            source(town.name, new, f".replaceAll('[[{name}]]', '{name}')"),  # a link will do
+            source(f"Talk:{town.name}", talk, UNSIGNED),
         ],
         user=user,
     )
 
 
-def _has_talk(title: str) -> bool:
-    return any(it.title == f"Talk:{title}" for it in content.revisions())
-
-
-def _sheet(name: str) -> str:
-    """Return JavaScript for a fact beside the article."""
-    return (
-        "[...document.querySelectorAll('#mw-content-text table th')]"
-        f".filter(th => th.innerText.trim() === '{name}').map(th => th.nextElementSibling.innerText.trim()).join()"
-    )
+def _talk(title: str) -> str:
+    """Return the source of an article's discussion page; empty where there is none."""
+    return next((it.text for it in reversed(content.revisions()) if it.title == f"Talk:{title}"), "")
 
 
 TOPICS = {
@@ -253,7 +261,7 @@ TOPICS = {
 
 
 def _create(topic: str, article: content.Article, name: str, user: str) -> Draft:
-    old = article.sections[name]
+    whole = _longer(article, name, f"See also [[{topic}]].")
     return Draft(
         "Create the article {{topic}} with the text '{{text}}', and add the line 'See also [[{{topic}}]].' at the end "
         "of the section {{section}} of the article {{article}}.",
@@ -263,21 +271,12 @@ def _create(topic: str, article: content.Article, name: str, user: str) -> Draft
             {"click": ".mw-search-createlink a"},
             {"fill": "#wpTextbox1", "text": TOPICS[topic]},
             {"click": SAVE},
-            *_section_edit(article, name, f"{old}\n\nSee also [[{topic}]]."),
+            *_edit_section(article, name, whole),
             {"answer": "done"},
         ],
-        pages=[
-            check(path(topic), BODY, includes(TOPICS[topic])),
-            check(path(article.title), _in_section(name), includes(f"See also {topic}")),
-            check(path(article.title), _links_to(topic), exact("1")),
-        ],
+        pages=[source(topic, TOPICS[topic]), source(article.title, whole)],
         user=user,
     )
-
-
-def _links_to(title: str) -> str:
-    """Return JavaScript that counts links in the text to a page that exists."""
-    return f"document.querySelectorAll('#mw-content-text a[href=\"{path(title)}\"]').length.toString()"
 
 
 def _redirect(article: content.Article, other: str, user: str) -> Draft:
@@ -312,7 +311,8 @@ def _rename(article: content.Article, new: str, user: str) -> Draft:
         ],
         pages=[
             check(path(article.title), HEADING, exact(new)),
-            check(path(new), BODY, includes(article.title)),
+            source(new, content.wikitext(article)),
+            check(act_on(new, "history"), FIRST_SAVED, includes("New article")),  # renamed, not copied
         ],
         user=user,
     )
@@ -384,7 +384,7 @@ def _creations() -> Rows:
 
 
 _OTHER = ("The {} page", "{} (Veyle)", "{} today")
-_TITLES = [f"Talk:{it.title}" for it in content.articles() if _has_talk(it.title)]
+_TITLES = [f"Talk:{it.title}" for it in content.articles() if _talk(it.title)]
 _TITLES += [f"Category:{name}" for name in content.categories()]
 
 GENERATOR = Generator(

@@ -1,13 +1,15 @@
-"""Task files drawn from the sites: numbered, distinct, loadable; their oracles solve them."""
+"""Task files drawn from the sites: numbered, distinct, loadable; their oracles solve them, and vandals do not."""
 
 from __future__ import annotations
 
+import copy
 import json
 from collections import Counter
 
 import pytest
 
 from turngym.envs.browser.sites import SITES
+from turngym.envs.browser.sites.shop import content as shop
 from turngym.envs.browser.sites.task_file import draw, generator
 from turngym.envs.browser.webarena import load
 from turngym.envs.browser.website import WebSiteEnv
@@ -93,3 +95,123 @@ def rewards(installed_sites, tmp_path):
 @pytest.mark.parametrize("site", ALL)
 def test_the_oracle_solves_what_was_drawn(rewards, site):
     assert rewards(draw([site], 6, seed=3, split="test")) == [1.0] * 6
+
+
+def longest(task):
+    """The step of the oracle that fills in most: what was there, and what is new."""
+    return max((step for step in task["oracle"] if "fill" in step), key=lambda step: len(step["text"]))
+
+
+def only(text):
+    """Whoever puts this in the place of what was there."""
+
+    def spoil(task):
+        longest(task)["text"] = text.format(**task["instantiation_dict"])
+
+    return spoil
+
+
+def by_shortening(task):
+    """Whoever leaves nothing but the heading above the new line."""
+    first, *_, last = longest(task)["text"].strip().splitlines()
+    longest(task)["text"] = f"{first}\n{last}\n"
+
+
+def also(step):
+    """Whoever changes something else along with what was asked for."""
+
+    def spoil(task):
+        saves = [place for place, one in enumerate(task["oracle"]) if "name=submit" in one.get("click", "")]
+        task["oracle"].insert(saves[-1], step)
+
+    return spoil
+
+
+def below_the_categories(task):
+    """Whoever writes at the very end of the last section's source."""
+    sentence = task["instantiation_dict"]["sentence"]
+    assert "[[Category:" in longest(task)["text"]
+    longest(task)["text"] = longest(task)["text"].replace(sentence, "") + "\n" + sentence
+
+
+def linked_and_signed(task):
+    """Whoever makes the name a link, and signs."""
+    name, note = task["instantiation_dict"]["name"], task["instantiation_dict"]["note"]
+    longest(task)["text"] = longest(task)["text"].replace(f" {name}", f" [[{name}]]")
+    for step in task["oracle"]:
+        if note in step.get("text", ""):
+            step["text"] += " --~~~~"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("template", "chosen", "otherwise"),
+    [
+        ("sentence", [("section", "Work"), ("section", "Lighthouses")], below_the_categories),
+        ("mayor", [("town", "Port Ansel"), ("town", "Southsand")], linked_and_signed),  # one has a discussion page
+    ],
+)
+def test_other_ways_of_doing_it_are_as_good(rewards, template, chosen, otherwise):
+    maker = generator("wiki")
+    drawn = [maker.task(template, "train", row) for row in maker.rows(template, "train")]
+    tasks = [next(it for it in drawn if one in it["instantiation_dict"].items()) for one in chosen]
+    for number, task in enumerate(tasks):
+        task["task_id"] = number
+        otherwise(task)
+    assert rewards(tasks) == [1.0, 1.0]
+
+
+def by_copying(task):
+    """Whoever writes a new article and makes the old one a redirect, which loses text and history."""
+    old, new = task["instantiation_dict"]["article"], task["instantiation_dict"]["new"]
+    texts = {new: f"About {old}.", old: f"#REDIRECT [[{new}]]"}
+    task["oracle"][:-1] = [
+        step
+        for title, text in texts.items()
+        for step in (
+            {"goto": f"__WIKI__/index.php?title={title}&action=edit"},
+            {"fill": "#wpTextbox1", "text": text},
+            {"click": "#wpSave"},
+        )
+    ]
+
+
+def by_renaming(task):
+    """Whoever makes the milestone of another one."""
+    first = next(place for place, step in enumerate(task["oracle"]) if "fill" in step)
+    task["oracle"][:first] = [{"goto": "__TRACKER__/milestone/1.2?action=edit"}]
+    task["oracle"][-2] = {"click": "input[name=save]"}
+
+
+def by_moving(task):
+    """Whoever changes an address instead of adding one."""
+    person = next(it for it in shop.CUSTOMERS if it.email == task["storage_state"])
+    place = next(place for place, step in enumerate(task["oracle"]) if "addresses/add" in step.get("click", ""))
+    task["oracle"][place] = {"goto": f"__SHOP__/accounts/addresses/{shop.address_id(person.addresses[0])}/"}
+
+
+VANDALS = {
+    "wiki.sentence": only("== {section} ==\n{sentence}"),
+    "wiki.mayor": only("{{{{Town\n| mayor = {name}\n}}}}\n\n== Government ==\nThe mayor is {name}."),
+    "wiki.create": only("== {section} ==\nSee also [[{topic}]]."),
+    "wiki.rename": by_copying,
+    "tracker.page": by_shortening,
+    "tracker.comment": also({"fill": "#field-keywords", "text": "spoilt"}),
+    "tracker.close": also({"fill": "#field-summary", "text": "Spoilt"}),
+    "tracker.reassign": also({"fill": "#field-summary", "text": "Spoilt"}),
+    "tracker.report": also({"fill": "#field-keywords", "text": "spoilt"}),
+    "tracker.milestone": by_renaming,
+    "shop.address": by_moving,
+}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", VANDALS)
+def test_who_loses_what_was_there_gets_nothing(rewards, name):
+    site, _, template = name.partition(".")
+    tasks = [task for task in draw([site], 60, seed=2, split="train") if task["template"] == template][:2]
+    spoilt = copy.deepcopy(tasks)
+    for task in spoilt:
+        VANDALS[name](task)
+        task["task_id"] += 1000
+    assert rewards([*tasks, *spoilt]) == [1.0, 1.0, 0.0, 0.0]
