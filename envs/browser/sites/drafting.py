@@ -144,6 +144,15 @@ def check(path: str, locator: str, contents: Mapping[str, Any]) -> dict[str, Any
     return {"url": path, "locator": locator, "required_contents": dict(contents)}
 
 
+def alternating(some: Rows, others: Rows) -> Rows:
+    """Return rows of two kinds in turn, as many of one as of the other, in the training and in the test split.
+
+    Every second time the two change places: else the split, which counts to :data:`TEST_SHARE`, would test one kind.
+    """
+    pairs = enumerate(zip(some, others, strict=False))
+    return [row for place, pair in pairs for row in (pair if place % TEST_SHARE < TEST_SHARE // 2 else pair[::-1])]
+
+
 ONE_LINE = ".replace(/\\s+/g, ' ').trim()"
 """JavaScript that goes behind a text, and does to it what :func:`one_line` does."""
 UNACHIEVABLE = {"fuzzy_match": "N/A"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from turngym.envs.browser.sites.drafting import ONE_LINE, Rows, Step
+from turngym.envs.browser.sites.drafting import ONE_LINE, Rows, Step, alternating
 from turngym.envs.browser.sites.shop import content
 from turngym.envs.browser.sites.shop.content import Address, Product
 
@@ -149,6 +149,12 @@ def new_addresses() -> Rows:
 def open_orders() -> Rows:
     """Every order whose status can change, with what it can become."""
     return [(order, to) for order in content.orders() for to in content.NEXT.get(order.status, ())]
+
+
+def sold_or_not() -> Rows:
+    """Names of products that the shop sells, with the product, and of others, with None."""
+    sold = [(product.title, product) for product in content.products()[::7]]
+    return alternating(sold, [(name, None) for name in UNSOLD])
 
 
 PRICES: dict[str, tuple[int, int]] = {

@@ -287,13 +287,16 @@ def _dispatch(order: content.Order, to: str) -> Draft:
     )
 
 
-def _not_sold(name: str) -> Draft:
+def _if_sold(name: str, product: Product | None) -> Draft:
+    amount = content.dollars(product.price) if product else "N/A"
+    search: Step = {"fill": "nav form input#id_q", "text": name, "enter": True}
     return Draft(
-        "What does the {{product}} cost? If the shop does not have it, answer N/A.",
+        "What does the {{product}} cost? Answer with the amount as the shop shows it, or with N/A if the shop does not "
+        "have it.",
         {"product": name},
-        [{"fill": "nav form input#id_q", "text": name, "enter": True}, {"answer": "N/A"}],
-        answer=UNACHIEVABLE,
-        note=f"The shop does not sell a product called {name}.",
+        [*(parts.find(product) if product else [search]), {"answer": amount}],
+        answer=exact(amount) if product else UNACHIEVABLE,
+        note="" if product else f"The shop does not sell a product called {name}.",
     )
 
 
@@ -323,6 +326,6 @@ GENERATOR = Generator(
             _wish,
         ),
         "order-update": Template(parts.open_orders, _dispatch),
-        "not-sold": Template(lambda: [(name,) for name in parts.UNSOLD], _not_sold),
+        "not-sold": Template(parts.sold_or_not, _if_sold),
     },
 )

@@ -14,6 +14,7 @@ from turngym.envs.browser.sites.drafting import (
     Rows,
     Step,
     Template,
+    alternating,
     check,
     exact,
     includes,
@@ -299,14 +300,23 @@ def _mail(address: str, user: str) -> Draft:
     )
 
 
-def _unknown(ticket: Ticket, what: str) -> Draft:
+def _if_known(ticket: Ticket, what: str, value: str) -> Draft:
     return Draft(
-        "What is the {{what}} of the ticket '{{summary}}', according to the tracker?",
+        "What is the {{what}} of the ticket '{{summary}}'? Answer with that alone, or with N/A if the ticket has none.",
         {"what": what, "summary": ticket["summary"]},
-        [*find(ticket), {"answer": "N/A"}],
-        answer=UNACHIEVABLE,
-        note=f"Tickets have no {what}.",
+        [*find(ticket), {"answer": value or "N/A"}],
+        answer=exact(value) if value else UNACHIEVABLE,
+        note="" if value else f"The ticket has no {what}.",
     )
+
+
+def _known_or_not() -> Rows:
+    """Fields that some tickets have, with as many tickets that do as tickets that do not."""
+    found: list[tuple[Any, ...]] = []
+    for what, name in {"milestone": "milestone", "keyword": "keywords", "resolution": "resolution"}.items():
+        asked = [(it, what, it[name]) for it in content.tickets()]
+        found += alternating([row for row in asked if row[2]], [row for row in asked if not row[2]])
+    return found
 
 
 REMARKS = (
@@ -327,7 +337,6 @@ NAMES = ("1.3", "2.1", "3.0", "Summer cruise", "Boat show", "Winter refit")
 MAILS = tuple(
     f"{name}@driftline.example" for name in ("mail", "crew", "watch", "bosun", "pilot", "mate", "cook", "deck")
 )
-NOTHING = ("estimated cost", "customer number", "invoice number")
 
 
 def _in_turn(rows: Rows) -> Rows:
@@ -384,6 +393,6 @@ GENERATOR = Generator(
             lambda: _in_turn(_cross(PAGES, ("Team", "CodingStyle", "ReleaseChecklist", "Meetings"))), _page
         ),
         "mail": Template(lambda: _cross(MAILS, content.DEVELOPERS), _mail),
-        "unknown": Template(lambda: _cross(content.tickets(), NOTHING), _unknown),
+        "unknown": Template(_known_or_not, _if_known),
     },
 )

@@ -335,21 +335,30 @@ def _watch(first: content.Article, second: content.Article, user: str) -> Draft:
     )
 
 
-_UNKNOWN = {
-    "telephone number of the town hall": "No article gives telephone numbers.",
-    "name of the primary school": "No article says anything about schools' names.",
-    "average price of a house": "No article gives prices of houses.",
-}
-
-
-def _unknown(town: rows.Town, what: str) -> Draft:
+def _if_known(article: str, what: str, answer: str | None) -> Draft:
     return Draft(
-        "According to the wiki, what is the {{what}} in {{town}}?",
-        {"what": what, "town": town.name},
-        [*find(town.name), {"answer": "N/A"}],
-        answer=UNACHIEVABLE,
-        note=_UNKNOWN[what],
+        "According to the wiki, what is {{what}} {{article}}? Answer with that alone, or with N/A if the wiki does not "
+        "say.",
+        {"what": what, "article": article},
+        [*find(article), {"answer": answer or "N/A"}],
+        answer=exact(answer) if answer else UNACHIEVABLE,
+        note="" if answer else f"The wiki does not give {what} {article}.",
     )
+
+
+def _known_or_not() -> Rows:
+    """Articles, what is asked of each kind of them, and the answer, which some of each kind do not give (None)."""
+    festivals = {it.town: it.name for it in rows.FESTIVALS}
+    lights = {it.island: it.name for it in rows.LIGHTHOUSES}
+    ports = [it.port for it in rows.SHIPS]
+    ships = {it.port: it.name for it in rows.SHIPS}
+    one_ship_at_most = [it.name for it in rows.TOWNS if ports.count(it.name) < 2]
+    return [
+        *((it.name, "the name of the festival held in", festivals.get(it.name)) for it in rows.TOWNS),
+        *((name, "the name of the ship whose home port is", ships.get(name)) for name in one_ship_at_most),
+        *((it.name, "the name of the lighthouse on", lights.get(it.name)) for it in rows.ISLANDS),
+        *((it.name, "the year of death of", str(it.died) if it.died else None) for it in rows.PEOPLE),
+    ]
 
 
 def _edits() -> Rows:
@@ -420,6 +429,6 @@ GENERATOR = Generator(
             _rename,
         ),
         "watch": Template(_watches, _watch),
-        "unknown": Template(lambda: [(town, what) for town in rows.TOWNS for what in _UNKNOWN], _unknown),
+        "unknown": Template(_known_or_not, _if_known),
     },
 )

@@ -62,6 +62,17 @@ def test_what_is_not_there_is_bad_input(names, split, words):
         draw(names, 1, seed=0, split=split)
 
 
+@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize(("site", "template"), [("shop", "not-sold"), ("wiki", "unknown"), ("tracker", "unknown")])
+def test_either_split_has_about_as_many_tasks_that_cannot_be_done_as_others(site, template, split):
+    maker = generator(site)
+    tasks = [maker.task(template, split, row) for row in maker.rows(template, split)]
+    assert len({task["intent_template"] for task in tasks}) == 1
+    impossible = [task["eval"]["reference_answers"] == {"fuzzy_match": "N/A"} for task in tasks]
+    assert 0.35 < sum(impossible) / len(impossible) < 0.65
+    assert [bool(task["eval"]["string_note"]) for task in tasks] == impossible
+
+
 # In the browser ---------------------------------------------------------------------------------------------------
 
 

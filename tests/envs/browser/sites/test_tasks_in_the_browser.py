@@ -7,6 +7,8 @@ from turngym.envs.browser.website import WebSiteEnv, task_names
 pytestmark = pytest.mark.browser
 
 NAMES = task_names()
+MAYBE = ("shop.not-sold", "wiki.unknown", "tracker.unknown")
+"""Of these some tasks cannot be done."""
 BY_POSITION = ("shop.cheapest", "shop.profile", "wiki.hop", "tracker.close")
 """Tasks that are also done by mouse and keyboard alone: lists, forms, links, pages longer than the screen."""
 
@@ -53,12 +55,35 @@ def test_the_oracle_solves_it_by_mouse_and_keyboard(seeing, name):
     assert (reward, info["stop_reason"]) == (1.0, "success"), info["signals"]
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if not name.endswith((".not-sold", ".unknown"))])
+def seed_of(env, name, achievable=True):
+    """The first seed that draws a task that can be done, or one that cannot."""
+    for seed in range(1, 30):
+        env.reset(seed=seed, options={"task": name})
+        if achievable == all(check.kind != "unachievable" for check in env._current.found.web.eval.answers):
+            return seed
+    raise AssertionError("no such task was drawn")
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_who_only_says_done_or_nothing_fails(env, name):
+    seed = seed_of(env, name)
     for text in ("done", "N/A"):
-        env.reset(seed=1, options={"task": name})
+        env.reset(seed=seed, options={"task": name})
         _, reward, *_, info = env.step({"name": "answer", "arguments": {"text": text}})
         assert (reward, info["stop_reason"]) == (0.0, "failure"), text
+
+
+@pytest.mark.parametrize("name", MAYBE)
+def test_what_cannot_be_done_is_asked_for_like_what_can(env, name):
+    asked = []
+    for achievable in (True, False):
+        seed = seed_of(env, name, achievable)
+        asked.append(env._current.found.web.intent_template)
+        assert solve(env, name, "train", seed)[0] == 1.0
+        env.reset(seed=seed, options={"task": name})
+        _, reward, *_ = env.step({"name": "answer", "arguments": {"text": "N/A"}})
+        assert reward == (0.0 if achievable else 1.0)
+    assert asked[0] == asked[1]
 
 
 def test_two_environments_never_see_each_others_state(env):

@@ -122,6 +122,32 @@ def test_comparisons_have_one_answer_and_it_is_right() -> None:
             assert towns[wanted].island == values["island"]
 
 
+def test_what_some_articles_do_not_say_is_what_the_rows_do_not() -> None:
+    people = {it.name: it for it in rows.PEOPLE}
+    for row in [*WIKI.rows("unknown", "train"), *WIKI.rows("unknown", "test")]:
+        task = WIKI.task("unknown", "train", row)
+        values, wanted = task["instantiation_dict"], task["eval"]["reference_answers"]
+        here = values["article"]
+        if "festival" in values["what"]:
+            given = [it.name for it in rows.FESTIVALS if it.town == here]
+        elif "ship" in values["what"]:
+            given = [it.name for it in rows.SHIPS if it.port == here]
+        elif "lighthouse" in values["what"]:
+            given = [it.name for it in rows.LIGHTHOUSES if it.island == here]
+        else:
+            given = [str(people[here].died)] if people[here].died else []
+        assert len(given) < 2
+        assert wanted == ({"exact_match": given[0]} if given else {"fuzzy_match": "N/A"})
+
+
+def test_what_some_tickets_lack_is_what_they_have_not() -> None:
+    tickets = {it["summary"]: it for it in tracker_content.tickets()}
+    names = {"milestone": "milestone", "keyword": "keywords", "resolution": "resolution"}
+    for values, wanted in answers(TRACKER, "unknown"):
+        value = tickets[values["summary"]][names[values["what"]]]
+        assert wanted == ({"exact_match": value} if value else {"fuzzy_match": "N/A"})
+
+
 def test_the_wiki_is_whole() -> None:
     articles = wiki_content.articles()
     names = {it.title for it in wiki_content.revisions()}
