@@ -33,7 +33,7 @@ def strip(episode: Episode, *, max_turns: int | None = None, max_side: int | Non
         "article",
         _head(episode),
         tag("div", *_frames(episode, max_turns, max_side), class_="strip", tabindex="0"),
-        class_="episode wide" if len(episode.turns) > 1 else "episode",
+        class_="episode" + " wide" * (len(episode.turns) > 1) + " long" * (len(episode.turns) > 2),
         data_phase=episode.phase,
         data_result=str(episode.stop_reason),
         data_words=f"{episode.id} {episode.task.id} {episode.task.seed}",
