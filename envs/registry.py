@@ -168,6 +168,7 @@ SHIPPED = (
         about="WebArena-format tasks on real web applications of one's own.",
         entry_point="turngym.envs.browser.website:WebSiteEnv",
         tasks="turngym.envs.browser.website:task_names",
+        solved="turngym.envs.browser.website:solved_tasks",
         missing="turngym.envs.browser.website:missing",
     ),
 )

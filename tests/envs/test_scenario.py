@@ -186,6 +186,7 @@ def test_all_tasks_are_those_of_the_environment_as_it_is_made(tmp_path):
         "addresses": {"__A__": "http://localhost:1"},
     }
     block = parse({"name": "m", "environment": {**environment, "tasks": "all"}}, "h").environment
+    assert find(block.id).solved_tasks(**block.kwargs) == []
     assert (block.task_names(), block.task_names("test")) == (("0", "1", "2"), ("2", "3", "4"))
     assert parse({"name": "m", "environment": {**environment, "tasks": ["1", "4"]}}, "h")
     if find("turngym/WebSite-v0").what_is_missing() is None:
