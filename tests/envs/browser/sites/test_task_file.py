@@ -85,10 +85,10 @@ def rewards(installed_sites, tmp_path):
         file = tmp_path / "tasks.json"
         file.write_text(json.dumps(tasks))
         made.append(WebSiteEnv(task_file=str(file), observation="html"))
-        return [one(made[-1], str(task["task_id"])) for task in tasks]
+        return [one(made[-1], str(task["task_id"]), task["split"]) for task in tasks]
 
-    def one(env, name):
-        env.reset(seed=0, options={"task": name})
+    def one(env, name, split):
+        env.reset(seed=0, options={"task": name, "split": split})
         for _ in range(env.task.max_turns):
             call = env.solution()[0]
             _, reward, terminated, _, info = env.step(call)
