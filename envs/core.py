@@ -54,7 +54,8 @@ class TurnEnv(gym.Env[Observation, ToolCall]):
 
     A family subclasses it, sets ``action_space`` and ``observation_space``, and writes five methods:
     :meth:`find_task`, :meth:`start`, :meth:`look`, :meth:`act` and, where there is an oracle, :meth:`solution`.
-    They raise :class:`InfraError` when something of ours breaks.
+    They raise :class:`InfraError` when something of ours breaks. Attributes that begin with an underscore (``_task``,
+    ``_turn`` ...) are this class's.
     This class does the rest: drawing and checking tasks, refusing calls outside the action space without touching
     the world, turn and time limits, and ``info``, whose keys are always ``task``, ``instruction``, ``signals``,
     ``error``, ``stop_reason`` and ``infra_error``.

@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from turngym.envs.registry import find, load
 from turngym.envs.types import BadInput, Split
@@ -42,6 +43,10 @@ ALL = ("all",)
 """``environment.tasks`` where it says ``all``."""
 
 
+def _name(value: Any) -> Any:
+    return str(value) if type(value) is int else value  # task files number their tasks
+
+
 class EnvironmentBlock(BaseModel):
     """``environment``: an id, and any keyword that the environment's constructor takes."""
 
@@ -53,8 +58,17 @@ class EnvironmentBlock(BaseModel):
 
     @field_validator("tasks", mode="before")
     @classmethod
-    def _all(cls, value: Any) -> Any:
-        return ALL if value == "all" else value
+    def _listed(cls, value: Any) -> Any:
+        if value == "all":
+            return ALL
+        if not isinstance(value, list | tuple):
+            raise PydanticCustomError("tasks", "expected a list of names, or all")
+        return [_name(one) for one in value]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, data: Any) -> Any:
+        return {**data, "task": _name(data["task"])} if isinstance(data, dict) and "task" in data else data
 
     def task_names(self, split: Split = "train") -> tuple[str, ...]:
         """Return the tasks of a split to choose from; one that is empty where the environment draws one itself."""

@@ -37,12 +37,18 @@ def held_out(
     return figures(rollout(pool, policy, starts, phase=phase, step=step, keep=keep))
 
 
+def _by_task(episode: Episode) -> tuple[int, str]:
+    """Sort by the task's name, numbers by their value."""
+    name = episode.task.id
+    return (len(name) if name.isdigit() else 0, name)
+
+
 def figures(episodes: list[Episode]) -> dict[str, Any]:
     """Return what ``turngym eval`` says of episodes; where all of them broke, raise the first :class:`InfraError`."""
     found = totals(episodes)
     rate = wilson(sum(episode.success for episode in sound(episodes)), found["episodes"])
     by_task: dict[str, list[bool]] = {}
-    for episode in sorted(sound(episodes), key=lambda episode: episode.task.id):
+    for episode in sorted(sound(episodes), key=_by_task):
         by_task.setdefault(episode.task.id, []).append(episode.success)
     return {
         "success_rate": found["success_rate"],

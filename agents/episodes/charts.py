@@ -112,8 +112,8 @@ def _series(series: Sequence[Point], x: Axis, y: Axis, kind: str, *, dots: bool)
 def _mark(rate: Rate | None, x: float, y: Axis, name: str, anchor: str) -> list[Html]:
     if rate is None:
         return []
-    # Below the interval, where a rising curve leaves room; above it only at the very bottom.
-    height = y(rate.low) + 20 if rate.low > 0.12 else y(rate.high) - 10
+    # Well below the interval, where a rising curve leaves room; above it only at the very bottom.
+    height = y(rate.low) + 34 if rate.low > 0.12 else y(rate.high) - 10
     aside = x + (8 if anchor == "start" else -8)
     return [
         tag("line", x1=x, y1=y(rate.low), x2=x, y2=y(rate.high), class_=f"whisker {name}"),

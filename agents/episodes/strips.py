@@ -20,6 +20,9 @@ from turngym.envs.types import Episode, Image, Observation, StopReason, ToolCall
 SHOWN = 232
 """Height of a picture on the page, in CSS pixels: small ones are enlarged by a whole number, large ones reduced."""
 
+FOLDED = 400
+"""Characters from which on a text is folded."""
+
 MARKS = {StopReason.SUCCESS: "good", StopReason.INFRA_ERROR: "warn"}
 
 
@@ -77,7 +80,6 @@ def _frames(episode: Episode, max_turns: int | None, max_side: int | None) -> li
 
 def _turn(episode: Episode, index: int, max_side: int | None) -> Html:
     turn, refused_before = episode.turns[index], index > 0 and episode.turns[index - 1].error is not None
-    result = "" if refused_before else _result(episode, turn.observation)
     # A thought that the token limit cut has no end.
     thought = re.search(r"<think>(.*?)(?:</think>|$)", turn.completion, re.DOTALL)
     gains = _gains(turn, last=index == len(episode.turns) - 1)
@@ -87,7 +89,7 @@ def _turn(episode: Episode, index: int, max_side: int | None) -> Html:
         tag(
             "figcaption",
             tag("div", tag("span", f"turn {index + 1}", class_="count"), *gains, class_="line"),
-            tag("p", result, class_="result") if result else None,
+            None if refused_before else _told(episode, turn.observation),
             tag("p", thought[1].strip(), class_="thought") if thought and thought[1].strip() else None,
             tag("code", words_of(turn.call), class_="call"),
             tag("p", turn.error, class_="error") if turn.error is not None else None,
@@ -104,10 +106,8 @@ def _end(episode: Episode, max_side: int | None) -> Html:
     if episode.final is None:
         return tag("figure", tag("div", "no last picture", class_="nothing"), tag("figcaption", *lines))
     last_error = episode.turns[-1].error if episode.turns else None
-    result = "" if last_error is not None else _result(episode, episode.final)
-    if result:
-        lines.append(tag("p", result, class_="result"))
-    return tag("figure", _screen(episode.final, None, max_side), tag("figcaption", *lines))
+    told = None if last_error is not None else _told(episode, episode.final)
+    return tag("figure", _screen(episode.final, None, max_side), tag("figcaption", *lines, told))
 
 
 def _gains(turn: Turn, last: bool) -> list[Html]:
@@ -130,9 +130,14 @@ def _completion(turn: Turn) -> Html | None:
     return tag("details", tag("summary", about), tag("pre", turn.completion), detail)
 
 
-def _result(episode: Episode, observation: Observation) -> str:
-    """Return what an observation says beyond the instruction."""
-    return observation["text"].removeprefix(episode.task.instruction).strip() if episode.task.instruction else ""
+def _told(episode: Episode, observation: Observation) -> Html | None:
+    """Show what an observation says beside its pictures and beyond the instruction, folded where it is long."""
+    if not observation["images"] or not episode.task.instruction:
+        return None
+    text = observation["text"].removeprefix(episode.task.instruction).strip()
+    if len(text) > FOLDED:
+        return tag("details", tag("summary", f"text · {len(text):,} characters"), tag("pre", text))
+    return tag("p", text, class_="result") if text else None
 
 
 def _screen(observation: Observation, call: ToolCall | None, max_side: int | None) -> Html:

@@ -28,6 +28,8 @@ class SiteTask:
     """A task, and what it needs of the sites."""
 
     web: WebTask
+    where: str
+    """What it is called in errors: its file and its number."""
     sites: tuple[str, ...]
     """Those of our own sites that it plays on."""
     users: tuple[tuple[str, str], ...] = ()
@@ -50,9 +52,10 @@ class Catalogue:
 
     def __init__(self, file: TaskFile | None) -> None:
         self._files = _by_split(file)
-        tasks = {path: load(path) for path in set(self._files.values())}
+        tasks = {path: _checked(path) for path in set(self._files.values())}
+        alone = isinstance(file, Mapping)
         self._read: dict[Split, dict[str, WebTask]] = {
-            split: {str(task.task_id): task for task in tasks[path] if len(tasks) > 1 or _is_of(task, split)}
+            split: {str(task.task_id): task for task in tasks[path] if alone or task.extra.get("split", split) == split}
             for split, path in self._files.items()
         }
         """Tasks of files by split and name."""
@@ -64,7 +67,7 @@ class Catalogue:
         splits = SPLITS if split is None else (split,)
         names = list(dict.fromkeys(name for one in splits for name in self._read[one]))
         if not names:
-            raise BadInput(f"{self._files[splits[0]]}: there is no task of the split {split!r}")
+            raise BadInput(f"{self._files[splits[0]]}: there is no task of the split {split!r}, all are of the other")
         return names
 
     def solved(self, split: Split | None = None) -> list[str]:
@@ -103,8 +106,15 @@ def _by_split(file: TaskFile | None) -> dict[Split, Path]:
     return {split: Path(files[split]) for split in SPLITS if split in files}
 
 
-def _is_of(task: WebTask, split: Split) -> bool:
-    return bool(task.extra.get("split", split) == split)
+def _checked(path: Path) -> tuple[WebTask, ...]:
+    """Read a file, with what its tasks say to us alone."""
+    tasks = load(path)
+    for task in tasks:
+        where = f"{path}: task {task.task_id}"
+        site_oracle.checked(task.extra.get("oracle", []), f"{where}: oracle")
+        if (split := task.extra.get("split", "train")) not in SPLITS:
+            raise BadInput(f"{where}: split: expected 'train' or 'test', got {split!r}")
+    return tasks
 
 
 def own_tasks() -> list[str]:
@@ -116,20 +126,20 @@ def _prepared(web: WebTask, file: Path | None) -> SiteTask:
     text = json.dumps(dataclasses.asdict(web), default=str)
     sites = tuple(name for name, site in SITES.items() if site.placeholder in text or name in web.sites)
     user, own = web.storage_state, [name for name in web.sites if name in SITES]
-    steps = site_oracle.checked(web.extra.get("oracle", []), f"task {web.task_id}: oracle")
-    task = SiteTask(web, sites, oracle=steps)
+    where = f"{file}: task {web.task_id}" if file else f"task {web.task_id}"
+    task = SiteTask(web, where, sites, oracle=site_oracle.checked(web.extra.get("oracle", []), f"{where}: oracle"))
     if user is None:
         return task
     if own and user in SITES[own[0]].users:
         return dataclasses.replace(task, users=((own[0], user),))
-    return dataclasses.replace(task, cookies=_cookies(web, user, file))
+    return dataclasses.replace(task, cookies=_cookies(web, user, file, where))
 
 
-def _cookies(web: WebTask, state: str, file: Path | None) -> tuple[Cookie, ...]:
+def _cookies(web: WebTask, state: str, file: Path | None, where: str) -> tuple[Cookie, ...]:
     """Return the cookies of a storage state; none where the task does not ask for a login."""
     places = [Path(state), *([file.parent / state] if file else [])]
     path = next((place for place in places if place.is_file()), None)
-    where = f"task {web.task_id}: storage_state"
+    where += ": storage_state"
     if path is None and not web.require_login:
         return ()
     if path is None:

@@ -225,9 +225,7 @@ class WebSiteEnv(TurnEnv):
         cookies = list(found.cookies)
         for site, user in found.users:
             if site not in self._sites:
-                raise BadInput(
-                    f"task {self._where(found)}: {site} is at an address of yours, where {user} has no login"
-                )
+                raise BadInput(f"{found.where}: {site} is at an address of yours, where {user} has no login")
             cookies += cast(list[Cookie], self._sites[site].cookies(user))
         hosts = tuple(host_of(address) for address in addresses.values())
         self._tabs = Tabs(self._context(hosts), VIEWPORT, cookies)
@@ -244,18 +242,14 @@ class WebSiteEnv(TurnEnv):
         self._tabs.switch(0)
         self._see()
 
-    @staticmethod
-    def _where(found: SiteTask) -> int:
-        return found.web.task_id
-
     def _checked(self, found: SiteTask, addresses: Mapping[str, str], hosts: Sequence[str]) -> tuple[str, ...]:
         """Return the start pages; :class:`BadInput` for a task that could not be begun or judged here."""
-        where = f"task {self._where(found)}"
+        where = found.where
         if found.web.require_reset and self._given:
             raise BadInput(f"{where}: require_reset: expected false, nothing resets sites at addresses of yours")
         if found.web.geolocation is not None:
             raise BadInput(f"{where}: geolocation: expected null, pages here are nowhere")
-        urls = start_urls(found.web, addresses)
+        urls = start_urls(found.web, addresses, where)
         if len(urls) > MOST_TABS:
             raise BadInput(f"{where}: start_url: there are {len(urls)} pages, and at most {MOST_TABS} tabs")
         if outside := [url for url in urls if host_of(url) not in hosts]:

@@ -93,7 +93,11 @@ def keywords(subject: Subject) -> None:
         except (TypeError, ValueError) as error:
             raise Broken(f"{name}={value!r} is not taken: {' '.join(str(error).split())}") from error
     with subject.env(max_turns=2, image_size=SIZE) as env:
-        observation, _ = reset(env, 0)
+        try:
+            observation, _ = reset(env, 0)
+        except Exception as error:
+            what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise Broken(f"with max_turns=2 and image_size={SIZE} a reset fails: {what}") from error
         require(env.task.max_turns == 2, f"with max_turns=2 the task has max_turns={env.task.max_turns}")
         for image in observation["images"][-1:]:
             height, width = image.shape[:2]

@@ -188,7 +188,9 @@ def test_all_tasks_are_those_of_the_environment_as_it_is_made(tmp_path):
     block = parse({"name": "m", "environment": {**environment, "tasks": "all"}}, "h").environment
     assert find(block.id).solved_tasks(**block.kwargs) == []
     assert (block.task_names(), block.task_names("test")) == (("0", "1", "2"), ("2", "3", "4"))
-    assert parse({"name": "m", "environment": {**environment, "tasks": ["1", "4"]}}, "h")
+    named = parse({"name": "m", "environment": {**environment, "tasks": [1, "4"]}}, "h").environment
+    assert named.task_names() == named.task_names("test") == ("1", "4")
+    assert parse({"name": "m", "environment": {**environment, "task": 1}}, "h").environment.task_names() == ("1",)
     if find("turngym/WebSite-v0").what_is_missing() is None:
         said = refusal(lambda: parse({"name": "m", "environment": {**environment, "task": "9"}}, "h"))
         assert "environment.task: there is no '9' in turngym/WebSite-v0" in said
@@ -204,7 +206,7 @@ def test_several_tasks(recipe):
     for tasks, says in (
         ("[click-colr]", "environment.tasks: there is no 'click-colr' in .*; did you mean 'click-color'"),
         ("[click-test, click-test]", "environment.tasks: 'click-test' is there twice"),
-        ("click-test", "environment.tasks: input should be a valid tuple"),
+        ("click-test", "environment.tasks: expected a list of names, or all"),
     ):
         assert re.search(says, refusal(lambda tasks=tasks: read(path, [f"environment.tasks={tasks}"])))
     assert "both set" in refusal(lambda: read(path, ["environment.task=click-test"]))

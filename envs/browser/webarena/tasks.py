@@ -92,9 +92,9 @@ class WebTask:
     """Keys that are not WebArena's, as they stand in the file."""
 
 
-def start_urls(task: WebTask, addresses: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the address of each tab that the task starts with; the first is in front."""
-    where = f"task {task.task_id}: start_url"
+def start_urls(task: WebTask, addresses: Mapping[str, str], where: str = "") -> tuple[str, ...]:
+    """Return the address of each tab that the task starts with; the first is in front. Errors call it ``where``."""
+    where = f"{where or f'task {task.task_id}'}: start_url"
     return tuple(fill(one, addresses, where) for one in task.start_url.split(" |AND| "))
 
 

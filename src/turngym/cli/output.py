@@ -49,6 +49,10 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+MOST_ROWS = 16
+"""Entries of a nested answer that are printed."""
+
+
 def figures(answer: Mapping[str, Any], title: str) -> None:
     """Print a flat answer as a table of two columns, nested ones as ``key.key``."""
     table = Table(title=title, title_justify="left", show_header=False)
@@ -72,7 +76,9 @@ def in_words(value: Any) -> str:
 
 def _flat(answer: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in answer.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and len(value) > MOST_ROWS:
+            yield prefix + key, f"{len(value)}, each in --json"
+        elif isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value

@@ -277,7 +277,9 @@ def test_evaluators_wait_as_a_step_does_and_do_not_mind_dialogs(make):
 
 def test_a_task_that_could_not_be_begun_or_judged_is_refused_at_once(make):
     env = make(row(3, start_url="http://example.com/"))
-    with pytest.raises(BadInput, match=r"^task 3: start_url: http://example.com/ is at none of the addresses"):
+    with pytest.raises(
+        BadInput, match=r"tasks.json: task 3: start_url: http://example.com/ is at none of the addresses"
+    ):
         env.reset(seed=0)
     scored = {
         "eval_types": ["url_match"],
@@ -286,22 +288,22 @@ def test_a_task_that_could_not_be_begun_or_judged_is_refused_at_once(make):
         "program_html": [],
     }
     env = make(row(4, eval=scored))
-    with pytest.raises(BadInput, match=r"^task 4: eval.reference_url: .*__REDDIT__"):
+    with pytest.raises(BadInput, match=r"tasks.json: task 4: eval.reference_url: .*__REDDIT__"):
         env.reset(seed=0)
     env = make(row(6, geolocation={"latitude": 1.0, "longitude": 2.0}))
-    with pytest.raises(BadInput, match=r"^task 6: geolocation: expected null"):
+    with pytest.raises(BadInput, match=r"tasks.json: task 6: geolocation: expected null"):
         env.reset(seed=0)
     env = make(row(8, require_reset=True))
-    with pytest.raises(BadInput, match=r"^task 8: require_reset: expected false"):
+    with pytest.raises(BadInput, match=r"tasks.json: task 8: require_reset: expected false"):
         env.reset(seed=0)
     for steps, wrong in (
         ([{"click": "#a"}, {"clik": "#b"}], r"\[1\]: expected one of goto \(str\).*clik"),
         ({}, ": expected a list"),
     ):
-        with pytest.raises(BadInput, match=rf"^task 7: oracle{wrong}"):
+        with pytest.raises(BadInput, match=rf"tasks.json: task 7: oracle{wrong}"):
             make(row(7, oracle=steps)).reset(seed=0)
     env = make(row(5, start_url=" |AND| ".join(["__SHOPPING__/"] * 9)))
-    with pytest.raises(BadInput, match=r"^task 5: start_url: there are 9 pages, and at most 8 tabs"):
+    with pytest.raises(BadInput, match=r"tasks.json: task 5: start_url: there are 9 pages, and at most 8 tabs"):
         env.reset(seed=0)
 
 
@@ -443,7 +445,7 @@ def test_a_storage_state_logs_in(make, shop, tmp_path):
     observation, _ = env.reset(seed=0)
     assert "user=ann" in observation["text"]
     env = make(row(2, storage_state="./nobody.json", require_login=True))
-    with pytest.raises(BadInput, match=r"^task 2: storage_state: there is no file './nobody.json'"):
+    with pytest.raises(BadInput, match=r"tasks.json: task 2: storage_state: there is no file './nobody.json'"):
         env.reset(seed=0)
 
 
@@ -468,7 +470,7 @@ def test_bad_arguments_are_refused_in_one_line(make, kwargs, why):
 
 def test_an_address_that_is_not_given_is_named(make):
     env = make(addresses={})
-    with pytest.raises(BadInput, match=r"task 1: start_url: .*__SHOPPING__"):
+    with pytest.raises(BadInput, match=r"tasks.json: task 1: start_url: .*__SHOPPING__"):
         env.reset(seed=0)
 
 
