@@ -11,7 +11,7 @@ from typing import Any
 
 from turngym.agents.episodes.files import disk_errors, write_whole
 from turngym.agents.episodes.recording import Keep, recorder, refuse_folder
-from turngym.agents.episodes.rundata import wilson
+from turngym.agents.episodes.rundata import by_name, wilson
 from turngym.agents.language import LanguagePolicy, refuse_unknown, system_prompt
 from turngym.agents.play import totals
 from turngym.agents.policies import BUILT_IN, built_in, draw_tasks, refuse_unsolved
@@ -37,18 +37,12 @@ def held_out(
     return figures(rollout(pool, policy, starts, phase=phase, step=step, keep=keep))
 
 
-def _by_task(episode: Episode) -> tuple[int, str]:
-    """Sort by the task's name, numbers by their value."""
-    name = episode.task.id
-    return (len(name) if name.isdigit() else 0, name)
-
-
 def figures(episodes: list[Episode]) -> dict[str, Any]:
     """Return what ``turngym eval`` says of episodes; where all of them broke, raise the first :class:`InfraError`."""
     found = totals(episodes)
     rate = wilson(sum(episode.success for episode in sound(episodes)), found["episodes"])
     by_task: dict[str, list[bool]] = {}
-    for episode in sorted(sound(episodes), key=_by_task):
+    for episode in sorted(sound(episodes), key=lambda episode: by_name(episode.task.id)):
         by_task.setdefault(episode.task.id, []).append(episode.success)
     return {
         "success_rate": found["success_rate"],

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from turngym.agents.episodes.charts import interval, learning_curve, small_chart
 from turngym.agents.episodes.markup import Html, join, tag
-from turngym.agents.episodes.rundata import Rate, RunData, number, points, wilson
+from turngym.agents.episodes.rundata import Rate, RunData, by_name, number, points, wilson
 from turngym.agents.episodes.store import EpisodeStore, Summary
 from turngym.agents.episodes.strips import strip
 from turngym.envs.types import StopReason
@@ -220,7 +220,7 @@ def _by_task(store: EpisodeStore) -> Html | None:
         return None
     cards = [
         _card(" → ".join(map(_percent, by_phase.values())), task, *(_interval(p, r) for p, r in by_phase.items()))
-        for task, by_phase in sorted(rates.items())
+        for task, by_phase in sorted(rates.items(), key=lambda item: by_name(item[0]))
     ]
     return tag("section", tag("h2", "Success by task"), tag("div", *cards, class_="headline"), class_="tasks")
 

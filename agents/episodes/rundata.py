@@ -72,6 +72,11 @@ def number(value: Any) -> float | None:
         return None
 
 
+def by_name(name: str) -> tuple[int, str]:
+    """Return a key that sorts tasks by name, numbers by their value."""
+    return (len(name) if name.isdigit() else 0, name)
+
+
 def wilson(successes: int, count: int) -> Rate:
     """Return a share with its 95% Wilson score interval."""
     if count == 0:

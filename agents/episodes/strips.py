@@ -85,7 +85,7 @@ def _turn(episode: Episode, index: int, max_side: int | None) -> Html:
     gains = _gains(turn, last=index == len(episode.turns) - 1)
     return tag(
         "figure",
-        _screen(turn.observation, turn.call, max_side),
+        _screen(episode, turn.observation, turn.call, max_side),
         tag(
             "figcaption",
             tag("div", tag("span", f"turn {index + 1}", class_="count"), *gains, class_="line"),
@@ -107,7 +107,7 @@ def _end(episode: Episode, max_side: int | None) -> Html:
         return tag("figure", tag("div", "no last picture", class_="nothing"), tag("figcaption", *lines))
     last_error = episode.turns[-1].error if episode.turns else None
     told = None if last_error is not None else _told(episode, episode.final)
-    return tag("figure", _screen(episode.final, None, max_side), tag("figcaption", *lines, told))
+    return tag("figure", _screen(episode, episode.final, None, max_side), tag("figcaption", *lines, told))
 
 
 def _gains(turn: Turn, last: bool) -> list[Html]:
@@ -134,16 +134,21 @@ def _told(episode: Episode, observation: Observation) -> Html | None:
     """Show what an observation says beside its pictures and beyond the instruction, folded where it is long."""
     if not observation["images"] or not episode.task.instruction:
         return None
-    text = observation["text"].removeprefix(episode.task.instruction).strip()
+    text = _beyond(episode, observation)
     if len(text) > FOLDED:
         return tag("details", tag("summary", f"text · {len(text):,} characters"), tag("pre", text))
     return tag("p", text, class_="result") if text else None
 
 
-def _screen(observation: Observation, call: ToolCall | None, max_side: int | None) -> Html:
+def _beyond(episode: Episode, observation: Observation) -> str:
+    """Return what an observation says beyond the instruction."""
+    return observation["text"].removeprefix(episode.task.instruction or "").strip()
+
+
+def _screen(episode: Episode, observation: Observation, call: ToolCall | None, max_side: int | None) -> Html:
     *older, newest = observation["images"] or (None,)
     if newest is None:
-        return tag("div", tag("pre", observation["text"]), class_="nothing")
+        return tag("div", tag("pre", _beyond(episode, observation)), class_="nothing text")
     height, width = newest.shape[:2]
     thumbnails = [tag("div", _picture(image, max_side, SHOWN // 2), class_="frame small") for image in older]
     overlay = None if call is None else _overlay(call, width, height)
