@@ -140,6 +140,14 @@ def test_several_tasks_have_their_success_each(run, make):
         assert part in text, part
 
 
+def test_tasks_that_are_numbers_are_in_their_order(run, make):
+    with EpisodeStore(run, "a") as store:
+        for name in ("10", "9", "100"):
+            store.add([make(f"eval-{name}", task=Task(name, 7, "Press it."), phase="eval")])
+    labels = [label for label in show(run).words if label in ("9", "10", "100")]
+    assert labels[:3] == ["9", "10", "100"]
+
+
 def test_the_database_file_names_the_run_too(run, tmp_path):
     assert "It learns to click." in export(run / "episodes.db", tmp_path / "new" / "r.html").read_text()
 
@@ -271,6 +279,24 @@ def test_pictures_may_be_missing_empty_or_many(make):
     assert len(page.all("img")) == 2
     for part in ("empty picture", "the result", "only words", "there"):
         assert part in page.text
+
+
+def test_a_long_text_is_folded_and_one_without_a_picture_is_there_once(make):
+    episode = make("e")
+    observed = {**episode.turns[0].observation, "text": "Press it.\n" + "so much " * 500}
+    page = Page(strip(changed(episode, turns=(changed(episode.turns[0], observation=observed),))))
+    assert "text · 3,999 characters" in page.text
+    assert page.text.count("so much so much") > 0
+    words_alone = {"text": "Press it.\n" + "only words " * 500, "images": ()}
+    page = Page(strip(changed(episode, turns=(changed(episode.turns[0], observation=words_alone),))))
+    assert page.text.count("only words") == 500
+    assert "characters" not in page.text
+
+
+def test_two_turns_fit_beside_two_others_and_more_do_not(make):
+    episode = make("e")
+    classes = [Page(strip(changed(episode, turns=episode.turns * n))).all("article")[0]["class"] for n in (1, 2, 3)]
+    assert classes == ["episode", "episode wide", "episode wide long"]
 
 
 def test_what_was_said_and_refused(make):

@@ -414,7 +414,11 @@ def test_tasks_of_two_files_or_of_one_are_of_their_splits(make, tmp_path):
         env.reset(seed=0, options={"task": "8", "split": "train"})
     with pytest.raises(BadInput, match="task_file must be the path of a task file, or one for train and one for test"):
         make(task_file={"train": both})
+    (tmp_path / "both.json").write_text(json.dumps([row(1, split="dev")]))
+    with pytest.raises(BadInput, match=r"both.json: task 1: split: expected 'train' or 'test', got 'dev'"):
+        make(task_file=both)
     (tmp_path / "both.json").write_text(json.dumps([row(1, split="train")]))
+    assert website.task_names({"train": both, "test": both}, "test") == ["1"]
     with pytest.raises(BadInput, match=r"both.json: there is no task of the split 'test'"):
         make(task_file=both).reset(seed=0, options={"split": "test"})
 
