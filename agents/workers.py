@@ -30,7 +30,7 @@ LOOK_AHEAD = 64
 
 COMMAND_SECONDS = 300.0
 """Longest wait for a worker's next reply: more than environments of ours wait by themselves, for a page to load (10 s),
-for a judge (60 s), for a site to start, twice (240 s). Theirs cost one episode, this one those of all slots."""
+a judge (60 s a reference), a site's start, twice (240 s). Theirs cost one episode, this one those of all slots."""
 START_SECONDS = 120.0
 
 

@@ -276,7 +276,9 @@ def test_a_context_that_is_reset_has_forgotten_everything(context, sites):
         page.evaluate(f"addEventListener('pagehide', {late}), 0")
         stored = "new Promise((done) => { indexedDB.open('a').onsuccess = () => done(indexedDB.databases()); })"
         assert len(page.evaluate(stored)) == 1
-        context.new_page().goto(address)
+        other = context.new_page()
+        other.goto(address)
+        other.evaluate(f"addEventListener('pagehide', {late}), addEventListener('unload', {late}), 0")
         context.reset()
     page = context.new_page()
     page.goto(address)
